@@ -1,0 +1,52 @@
+"""People and the customers they are. The e-mail lives in allauth's table, sealed; nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people; the address is added by allauth."""
+
+    def create_user(self, password: str | None = None, **fields: object) -> User:
+        user = self.model(**fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who can sign in. The id is the subject's id everywhere."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    language = models.CharField(max_length=8, default="en")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "id"
+    objects = UserManager()
+
+    def __str__(self) -> str:
+        return f"subject-{self.id.hex[:12]}"
+
+
+def _public_id() -> str:
+    return "cus_" + secrets.token_hex(10)
+
+
+class Customer(models.Model):
+    """Who buys. ``public_id`` is opaque: it may cross to upstreams and providers."""
+
+    public_id = models.CharField(max_length=24, unique=True, default=_public_id, editable=False)
+    owner = models.OneToOneField(User, on_delete=models.PROTECT, related_name="customer")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,0 +1,7 @@
+"""One table of addresses; each face brings its own."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.urls")),
+]

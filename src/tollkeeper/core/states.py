@@ -1,0 +1,141 @@
+"""Every state machine of the product, as tables, and the one function that steps them.
+
+A state moves only through :func:`step`. ``docs/states.md`` is drawn from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class IllegalStep(Exception):
+    """A transition that no table allows: names the machine, the state and the event."""
+
+    def __init__(self, machine: str, state: str, event: str) -> None:
+        super().__init__(f"{machine}: no step {event!r} from {state!r}")
+        self.machine, self.state, self.event = machine, state, event
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``table[state][event]`` is the next state; ``initial`` is where rows are born."""
+
+    name: str
+    initial: str
+    table: Mapping[str, Mapping[str, str]]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """All states in the order of the table, targets included."""
+        seen = dict.fromkeys(self.table)
+        for row in self.table.values():
+            seen.update(dict.fromkeys(row.values()))
+        return tuple(seen)
+
+    @property
+    def final(self) -> frozenset[str]:
+        """States that nothing leaves."""
+        return frozenset(s for s in self.states if not self.table.get(s))
+
+
+def step(machine: Machine, state: str, event: str) -> str:
+    """The state after ``event``; raises :class:`IllegalStep` where the table has none."""
+    try:
+        return machine.table[state][event]
+    except KeyError:
+        raise IllegalStep(machine.name, state, event) from None
+
+
+ORDER = Machine(
+    "order",
+    "draft",
+    {
+        "draft": {"confirm": "open", "cancel": "cancelled"},
+        "open": {"complete": "closed", "expire": "expired", "cancel": "cancelled"},
+        "expired": {"reopen": "open"},
+        "cancelled": {"reopen": "open"},
+        "closed": {},
+    },
+)
+"""Lifecycle of an order; money and fulfilment are axes of their own."""
+
+FULFILMENT = Machine(
+    "fulfilment",
+    "none",
+    {
+        "none": {"queue": "queued"},
+        "queued": {"start": "running"},
+        "running": {"deliver": "delivered", "fail": "failed"},
+        "failed": {"queue": "queued", "revoke": "revoked"},
+        "delivered": {"suspend": "suspended", "revoke": "revoked"},
+        "suspended": {"resume": "delivered", "revoke": "revoked"},
+        "revoked": {},
+    },
+)
+"""Hand-over of one order line."""
+
+ATTEMPT = Machine(
+    "attempt",
+    "created",
+    {
+        "created": {
+            "redirect": "redirected",
+            "process": "processing",
+            "succeed": "succeeded",
+            "fail": "failed",
+            "cancel": "cancelled",
+            "expire": "expired",
+        },
+        "redirected": {
+            "process": "processing",
+            "succeed": "succeeded",
+            "fail": "failed",
+            "cancel": "cancelled",
+            "expire": "expired",
+        },
+        "processing": {"succeed": "succeeded", "fail": "failed", "expire": "expired"},
+        "failed": {"succeed": "succeeded"},
+        "cancelled": {"succeed": "succeeded"},
+        "expired": {"succeed": "succeeded"},
+        "succeeded": {},
+    },
+)
+"""One try to collect money; ``succeeded`` never regresses, late money is believed."""
+
+KEY = Machine(
+    "key",
+    "active",
+    {
+        "active": {"suspend": "suspended", "revoke": "revoked", "expire": "expired"},
+        "suspended": {"resume": "active", "revoke": "revoked", "expire": "expired"},
+        "expired": {},
+        "revoked": {},
+    },
+)
+
+LEASE = Machine(
+    "lease",
+    "open",
+    {"open": {"return": "returned", "lapse": "lapsed"}, "returned": {}, "lapsed": {}},
+)
+
+JOB = Machine(
+    "job",
+    "ready",
+    {
+        "ready": {"claim": "running", "cancel": "cancelled"},
+        "running": {"finish": "done", "retry": "ready", "give_up": "dead", "claim": "running"},
+        "dead": {"retry": "ready", "cancel": "cancelled"},
+        "done": {},
+        "cancelled": {},
+    },
+)
+
+INBOX = Machine(
+    "inbox event",
+    "received",
+    {"received": {"finish": "done", "fail": "failed"}, "failed": {"finish": "done", "fail": "failed"}, "done": {}},
+)
+
+MACHINES = (ORDER, FULFILMENT, ATTEMPT, KEY, LEASE, JOB, INBOX)

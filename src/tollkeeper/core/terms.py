@@ -1,0 +1,126 @@
+"""Facts that cross borders: frozen, serialisable, without behaviour.
+
+What web, worker and gate agree on stands here and nowhere else. Amounts of
+units are integers in *micro-units* (one call = 1_000_000), money is an integer
+in the currency's minor unit, instants are integers in microseconds since the
+Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+MICRO = 1_000_000
+"""Micro-units in one unit."""
+
+
+class LimitTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A speed limit: at most ``amount`` of ``unit`` in any ``window_s`` seconds (GCRA).
+
+    ``unit`` is ``requests``, ``units`` (micro-units of the plan's unit) or ``tokens``.
+    ``burst`` is how many may come at once; 0 means ``amount``.
+    """
+
+    name: str
+    unit: str
+    amount: int
+    window_s: int
+    burst: int = 0
+
+
+class KeyTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one key may do. Stored as JSON beside the key entry, read by the gate."""
+
+    plan: str
+    unit: str = "calls"
+    limits: tuple[LimitTerms, ...] = ()
+    concurrency: int = 0
+    """Calls in flight at once; 0 means no limit."""
+    scopes: tuple[str, ...] = ()
+    """Empty means every scope."""
+    routes: tuple[str, ...] = ()
+    """Names of routes; empty means every route."""
+    models: tuple[str, ...] = ()
+    ip_ranges: tuple[str, ...] = ()
+    """CIDR ranges; empty means everywhere."""
+
+
+class KeyEntry(msgspec.Struct, frozen=True):
+    """One row of the gate's directory. ``digest`` is the keyed hash of the key text."""
+
+    key_id: int
+    digest: bytes
+    customer_id: int
+    tenant: str
+    """Opaque id of the customer, the only one an upstream ever sees."""
+    state: str
+    """``active``, ``suspended`` or ``revoked``."""
+    reason: str
+    """Why it is not active: a word of the answers' table, or empty."""
+    terms: KeyTerms
+    expires_at: int | None
+    version: int
+
+
+class RouteTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A route of the API that is sold.
+
+    ``path`` is matched segment by segment; ``{name}`` matches one segment and a
+    final ``{name...}`` the rest. The first route that matches wins.
+    """
+
+    name: str
+    path: str
+    methods: tuple[str, ...] = ("GET",)
+    upstream: str = "main"
+    meter: str = "calls"
+    """Name of the meter plugin in ``core.meters``."""
+    cost: int = MICRO
+    """Micro-units for one call (meter ``calls``), or for one thing counted."""
+    scope: str = ""
+    retry_safe: bool = False
+    """Declares that a call may be sent twice although its method is not safe."""
+    protocol: str = "rest"
+    """``rest``, ``openai`` or ``anthropic``: decides the form of refusals."""
+
+
+class UpstreamTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where calls go. ``credential`` names an environment variable, never a secret."""
+
+    name: str
+    url: str
+    credential: str = ""
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+    weight: int = 1
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 60.0
+
+
+class GateTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that a gate needs to know of the shop; published by the catalog, versioned."""
+
+    shop: str
+    routes: tuple[RouteTerms, ...]
+    upstreams: tuple[UpstreamTerms, ...]
+    version: int = 0
+    max_head_bytes: int = 32_768
+    max_body_bytes: int = 32 * 1024 * 1024
+    cors_origins: tuple[str, ...] = ()
+    docs_url: str = ""
+    suspended: bool = False
+
+
+def encode(value: msgspec.Struct) -> str:
+    """JSON text of a frozen fact."""
+    return msgspec.json.encode(value).decode()
+
+
+def decode_key_terms(text: str | bytes) -> KeyTerms:
+    """Read :class:`KeyTerms`; raises ``msgspec.ValidationError`` naming the path."""
+    return msgspec.json.decode(text, type=KeyTerms)
+
+
+def decode_gate_terms(text: str | bytes) -> GateTerms:
+    """Read :class:`GateTerms`; raises ``msgspec.ValidationError`` naming the path."""
+    return msgspec.json.decode(text, type=GateTerms)
