@@ -111,6 +111,101 @@ class GateTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     suspended: bool = False
 
 
+class PriceTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a plan costs in one currency. ``id`` is unique within the plan and never reused."""
+
+    id: str
+    currency: str
+    """ISO 4217, upper case."""
+    amount_minor: int
+    """Integer minor units; 0 is free of charge."""
+    period: str | None = None
+    """``month`` or ``year`` for what renews, None for what is bought once."""
+
+
+class GrantTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Units that a plan gives. ``amount`` is in micro-units."""
+
+    unit: str
+    amount: int
+    priority: int = 0
+    """Smaller is spent first."""
+    lasts_days: int | None = None
+    """Days until the grant expires; None: to the end of the period, or for ever if ``once``."""
+    per: str = "once"
+    """``period``: given anew in every period; ``once``: given at the purchase only."""
+
+
+class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one order line promised at the moment of sale: all that its fulfilment reads."""
+
+    plan: str
+    provisioner: str
+    key: KeyTerms
+    grants: tuple[GrantTerms, ...] = ()
+    period: str | None = None
+    kind: str = "pack"
+    plan_version: int = 1
+    target: str = ""
+    """Name of the relay account for provisioners that need one; empty for our own gate."""
+    deliver_within_s: int = 3600
+    """Paid and not delivered for so long: refund without being asked."""
+
+
+class PlanText(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The words of a plan in one language."""
+
+    name: str
+    summary: str = ""
+    features: tuple[str, ...] = ()
+
+
+class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One immutable version of a plan, as it is offered."""
+
+    slug: str
+    version: int
+    name: str
+    summary: str
+    features: tuple[str, ...]
+    kind: str
+    """``free``, ``subscription`` or ``pack``."""
+    prices: tuple[PriceTerms, ...]
+    key: KeyTerms
+    grants: tuple[GrantTerms, ...] = ()
+    period: str | None = None
+    """How often ``period`` grants come; a free plan has one although it costs nothing."""
+    provisioner: str = "gate_key"
+    target: str = ""
+    deliver_within_s: int = 3600
+    once_per_customer: bool = False
+    highlight: bool = False
+    translations: dict[str, PlanText] = {}
+    """Language tag → words; the shop's first language stands in the fields above."""
+
+    def price(self, price_id: str) -> PriceTerms:
+        """The price called ``price_id``; raises ``KeyError``."""
+        for price in self.prices:
+            if price.id == price_id:
+                return price
+        raise KeyError(price_id)
+
+    def line(self, price_id: str) -> LineTerms:
+        """What an order line at this price freezes; raises ``KeyError``."""
+        price = self.price(price_id)
+        return LineTerms(
+            plan=self.slug,
+            provisioner=self.provisioner,
+            key=self.key,
+            grants=self.grants,
+            period=price.period or self.period,
+            kind=self.kind,
+            plan_version=self.version,
+            target=self.target,
+            deliver_within_s=self.deliver_within_s,
+        )
+
+
 def encode(value: msgspec.Struct) -> str:
     """JSON text of a frozen fact."""
     return msgspec.json.encode(value).decode()
@@ -124,3 +219,13 @@ def decode_key_terms(text: str | bytes) -> KeyTerms:
 def decode_gate_terms(text: str | bytes) -> GateTerms:
     """Read :class:`GateTerms`; raises ``msgspec.ValidationError`` naming the path."""
     return msgspec.json.decode(text, type=GateTerms)
+
+
+def decode_line_terms(text: str | bytes) -> LineTerms:
+    """Read :class:`LineTerms`; raises ``msgspec.ValidationError`` naming the path."""
+    return msgspec.json.decode(text, type=LineTerms)
+
+
+def decode_plan_terms(text: str | bytes) -> PlanTerms:
+    """Read :class:`PlanTerms`; raises ``msgspec.ValidationError`` naming the path."""
+    return msgspec.json.decode(text, type=PlanTerms)
