@@ -138,4 +138,59 @@ INBOX = Machine(
     {"received": {"finish": "done", "fail": "failed"}, "failed": {"finish": "done", "fail": "failed"}, "done": {}},
 )
 
-MACHINES = (ORDER, FULFILMENT, ATTEMPT, KEY, LEASE, JOB, INBOX)
+REFUND = Machine(
+    "refund",
+    "requested",
+    {
+        "requested": {
+            "submit": "submitted",
+            "hold": "pending",
+            "succeed": "succeeded",
+            "fail": "failed",
+            "cancel": "cancelled",
+        },
+        "submitted": {"hold": "pending", "succeed": "succeeded", "fail": "failed", "cancel": "cancelled"},
+        "pending": {"succeed": "succeeded", "fail": "failed", "cancel": "cancelled"},
+        "succeeded": {"fail": "failed"},
+        "failed": {},
+        "cancelled": {},
+    },
+)
+"""Money on its way back; a bank may still return what had succeeded."""
+
+DISPUTE = Machine(
+    "dispute",
+    "inquiry",
+    {
+        "inquiry": {
+            "escalate": "needs_response",
+            "review": "under_review",
+            "win": "won",
+            "lose": "lost",
+            "prevent": "prevented",
+        },
+        "needs_response": {"review": "under_review", "win": "won", "lose": "lost", "prevent": "prevented"},
+        "under_review": {"win": "won", "lose": "lost", "ask_again": "needs_response"},
+        "won": {},
+        "lost": {"win": "won"},
+        "prevented": {},
+    },
+)
+"""A customer's bank asks for the money back."""
+
+SUBSCRIPTION = Machine(
+    "subscription",
+    "incomplete",
+    {
+        "incomplete": {"start": "active", "try": "trialing", "cancel": "cancelled"},
+        "trialing": {"start": "active", "miss": "past_due", "pause": "paused", "cancel": "cancelled"},
+        "active": {"miss": "past_due", "pause": "paused", "suspend": "suspended", "cancel": "cancelled"},
+        "past_due": {"start": "active", "suspend": "suspended", "cancel": "cancelled"},
+        "suspended": {"start": "active", "cancel": "cancelled"},
+        "paused": {"start": "active", "cancel": "cancelled"},
+        "cancelled": {},
+    },
+)
+"""A plan that renews. Access comes from its paid periods, never from this word alone."""
+
+MACHINES = (ORDER, FULFILMENT, ATTEMPT, REFUND, DISPUTE, SUBSCRIPTION, KEY, LEASE, JOB, INBOX)

@@ -1,0 +1,197 @@
+"""What an order's money is, as a pure function of its rows.
+
+Events of a provider are hints only: whatever arrives, in any order, twice or
+not at all, the rows are brought up to the provider's present truth and the
+state is derived again. Nothing here remembers the way it came.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tollkeeper.core.states import Machine, step
+
+MONEY = (
+    "unpaid",
+    "processing",
+    "paid",
+    "overpaid",
+    "part_refunded",
+    "refunded",
+    "disputed",
+    "charged_back",
+)
+"""The money axis of an order, in the order in which it is usually walked."""
+
+OPEN_DISPUTES = frozenset({"needs_response", "under_review"})
+PENDING_REFUNDS = frozenset({"requested", "submitted", "pending"})
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the frozen order asks for."""
+
+    amount_minor: int
+    currency: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """A refund as the provider tells it; ``ours`` is our refund's id if we made it."""
+
+    reference: str
+    state: str
+    amount_minor: int
+    ours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """A dispute as the provider tells it."""
+
+    reference: str
+    state: str
+    amount_minor: int
+    reason: str = ""
+    respond_by: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFact:
+    """What a session that began a subscription tells of it."""
+
+    reference: str
+    invoice: str
+    anchor_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The present truth of one attempt, as its provider tells it.
+
+    ``state`` is ``open``, ``processing``, ``succeeded``, ``failed``, ``cancelled`` or
+    ``expired``; ``order`` our public number as the provider stored it; ``payment`` the
+    provider's id of the money movement, ``payer`` its opaque id of the customer.
+    """
+
+    reference: str
+    state: str
+    amount_minor: int
+    currency: str
+    live: bool
+    order: str
+    payment: str = ""
+    payer: str = ""
+    url: str = ""
+    decline: str = ""
+    refunds: tuple[RefundFact, ...] = ()
+    disputes: tuple[DisputeFact, ...] = ()
+    renewal: RenewalFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One attempt row: what was asked and what came."""
+
+    state: str
+    asked_minor: int
+    amount_minor: int
+    currency: str
+    live: bool
+    order_matches: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The derived money of an order. ``review`` names what does not match, or is empty."""
+
+    money: str
+    captured_minor: int
+    refunded_minor: int
+    pending_refund_minor: int
+    lost_minor: int
+    review: str
+
+    @property
+    def fulfil(self) -> bool:
+        """True if the goods are to be handed over, now or by now."""
+        return not self.review and self.money in ("paid", "overpaid", "part_refunded")
+
+    @property
+    def refundable_minor(self) -> int:
+        """What may still be given back: nothing while a dispute is open."""
+        if self.money == "disputed":
+            return 0
+        taken = self.refunded_minor + self.pending_refund_minor + self.lost_minor
+        return max(0, self.captured_minor - taken)
+
+
+def _mismatch(due: Due, charges: Iterable[Charge]) -> str:
+    for charge in charges:
+        if charge.currency != due.currency:
+            return "currency"
+        if charge.live != due.live:
+            return "mode"
+        if not charge.order_matches:
+            return "order"
+        if charge.amount_minor != charge.asked_minor:
+            return "amount"
+    return ""
+
+
+def derive(
+    due: Due,
+    charges: Iterable[Charge],
+    refunds: Iterable[tuple[str, int]] = (),
+    disputes: Iterable[tuple[str, int]] = (),
+) -> Settlement:
+    """The settlement of an order from its rows; the order of the rows does not matter.
+
+    ``refunds`` and ``disputes`` are (state, minor units). A charge whose amount, currency,
+    mode or order differs from what was asked sets ``review``: such money is never fulfilled
+    without a person.
+    """
+    rows = tuple(charges)
+    came = tuple(row for row in rows if row.state == "succeeded")
+    review = _mismatch(due, sorted(came, key=lambda c: (c.currency, c.live, c.amount_minor)))
+    good = tuple(c for c in came if c.currency == due.currency and c.live == due.live)
+    captured = sum(c.amount_minor for c in good)
+    back = tuple(refunds)
+    refunded = sum(amount for state, amount in back if state == "succeeded")
+    pending = sum(amount for state, amount in back if state in PENDING_REFUNDS)
+    claims = tuple(disputes)
+    lost = sum(amount for state, amount in claims if state == "lost")
+    contested = any(state in OPEN_DISPUTES for state, _ in claims)
+    enough = bool(good) and captured >= due.amount_minor
+    if good and not enough and not review:
+        review = "amount"
+    if not enough:
+        money = "processing" if any(row.state == "processing" for row in rows) else "unpaid"
+        if refunded and refunded >= captured:
+            money = "refunded"
+    elif contested:
+        money = "disputed"
+    elif lost:
+        money = "charged_back"
+    elif captured - refunded > due.amount_minor:
+        money = "overpaid"
+    elif captured - refunded == due.amount_minor:
+        money = "paid"
+    else:
+        money = "refunded" if refunded >= captured else "part_refunded"
+    return Settlement(money, captured, refunded, pending, lost, review)
+
+
+def towards(machine: Machine, state: str, target: str) -> str:
+    """``state`` moved one step to ``target`` if the table allows it, else unchanged.
+
+    For what others tell us: an old or impossible story changes nothing, and what has
+    succeeded never regresses.
+    """
+    for event, result in machine.table.get(state, {}).items():
+        if result == target:
+            return step(machine, state, event)
+    return state
