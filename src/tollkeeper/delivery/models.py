@@ -1,0 +1,129 @@
+"""Hand-over: which line was delivered as what, the keys, and the directory of the gates."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from tollkeeper.core import states
+from tollkeeper.kit.fields import EpochField
+
+
+class Key(models.Model):
+    """A key of a customer. Of the text itself only a keyed hash stands here.
+
+    ``own`` is what the customer asked to be narrowed (JSON of ``delivery.keyring.Own``);
+    what the key may do is that, cut with the terms of what was delivered.
+    """
+
+    customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="keys")
+    name = models.CharField(max_length=60)
+    prefix_hint = models.CharField(max_length=20)
+    digest = models.BinaryField(max_length=16, unique=True)
+    unit = models.CharField(max_length=40)
+    test = models.BooleanField(default=False)
+    own = models.TextField(default="{}")
+    state = models.CharField(max_length=12, default=states.KEY.initial)
+    replaces = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="successors")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = EpochField(null=True)
+    revoked_at = EpochField(null=True)
+    last_used_on = models.DateField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["customer", "unit"], name="delivery_key_owner")]
+
+    def __str__(self) -> str:
+        return f"key {self.pk}"
+
+
+class Suspension(models.Model):
+    """One reason why keys are stopped: all of a customer's, or one. Live as long as any reason stands."""
+
+    customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="suspensions")
+    key = models.ForeignKey(Key, null=True, on_delete=models.PROTECT, related_name="suspensions")
+    reason = models.CharField(max_length=40)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "reason"], condition=Q(key__isnull=True), name="delivery_suspension_all"
+            ),
+            models.UniqueConstraint(
+                fields=["key", "reason"], condition=Q(key__isnull=False), name="delivery_suspension_one"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason} of customer {self.customer_id}"
+
+
+class KeyEntry(models.Model):
+    """A row of the gates' directory; the table is a contract with them."""
+
+    key = models.OneToOneField(Key, primary_key=True, on_delete=models.PROTECT, db_constraint=False)
+    digest = models.BinaryField(max_length=16, unique=True)
+    customer_id = models.BigIntegerField()
+    tenant = models.CharField(max_length=40)
+    state = models.CharField(max_length=12)
+    reason = models.CharField(max_length=40, default="")
+    terms = models.TextField()
+    expires_at = EpochField(null=True)
+    version = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"entry of key {self.pk}"
+
+
+class Feed(models.Model):
+    """The one row that numbers changes of entries; locked, so commits follow versions."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="delivery_feed_one_row")]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class Delivery(models.Model):
+    """The hand-over of one order line. ``terms`` is what it gives, JSON of ``KeyTerms``."""
+
+    line_id = models.BigIntegerField(unique=True)
+    customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="deliveries")
+    provisioner = models.CharField(max_length=40)
+    alias = models.CharField(max_length=60, unique=True)
+    unit = models.CharField(max_length=40)
+    terms = models.TextField(default="{}")
+    state = models.CharField(max_length=12, default=states.FULFILMENT.initial)
+    key = models.ForeignKey(Key, null=True, on_delete=models.PROTECT, related_name="deliveries")
+    sealed_secret = models.TextField(null=True)
+    revealed_at = EpochField(null=True)
+    error = models.CharField(max_length=120, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    delivered_at = EpochField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [models.Index(fields=["customer", "state"], name="delivery_owner")]
+
+    def __str__(self) -> str:
+        return f"delivery of line {self.line_id}"
+
+
+class DeliveryStep(models.Model):
+    """What was done for a delivery and when; shown to the customer."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=40)
+    at = EpochField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "name"], name="delivery_step_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of delivery {self.delivery_id}"
