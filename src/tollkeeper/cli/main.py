@@ -1,0 +1,55 @@
+"""The door of the command line: which commands there are, and how a failure is told."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tollkeeper.cli.doctor import doctor
+from tollkeeper.cli.errors import Refused, keep_story, one_sentence
+from tollkeeper.cli.gate import gate
+from tollkeeper.cli.lint import lint
+from tollkeeper.cli.migrate import migrate
+from tollkeeper.cli.operator import app as operator
+from tollkeeper.cli.test import test
+from tollkeeper.cli.tour import tour
+from tollkeeper.cli.up import up
+from tollkeeper.cli.web import web
+from tollkeeper.cli.worker import worker
+from tollkeeper.config.environment import BadEnvironment
+
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app = typer.Typer(
+    name="tollkeeper",
+    help="Sell access to your API, and keep every promise you make to the people who buy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (up, tour, web, gate, worker, migrate, doctor):
+    app.command()(command)
+for command in (test, lint):
+    app.command(context_settings=_PASS_ON)(command)
+app.add_typer(operator, name="operator", help="Who may work at the desk.")
+
+
+def main() -> None:
+    """Run one command. Exit code 0 only on success; a failure is one sentence on stderr."""
+    try:
+        app(prog_name="tollkeeper")
+    except (Refused, BadEnvironment) as error:
+        sys.exit(_tell(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        path = keep_story(error)
+        where = f"; the whole story is in {path}" if path else ""
+        sys.exit(_tell(f"this should not have happened: {one_sentence(error)}{where}"))
+
+
+def _tell(sentence: str) -> int:
+    typer.echo(f"tollkeeper: {sentence}", err=True)
+    return 1

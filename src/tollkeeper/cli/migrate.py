@@ -1,0 +1,27 @@
+"""``tollkeeper migrate``: secrets, tables of the book and of the keystore, the shop's plans."""
+
+from __future__ import annotations
+
+from tollkeeper.cli import home
+from tollkeeper.cli.django import start
+from tollkeeper.config import environment
+
+
+def migrate() -> None:
+    """Bring the book and the keystore up to date, and load the shop into the book.
+
+    Makes the installation's secrets first, if there are none. Safe to run again.
+
+    Example: TOLLKEEPER_HOME=/srv/shop tollkeeper migrate
+    """
+    home.prepare(environment.read().home)
+    env = start()
+    from django.core.management import call_command
+
+    from tollkeeper.catalog.services import load_shop
+
+    call_command("migrate", database="keystore", interactive=False, verbosity=0)
+    call_command("migrate", interactive=False, verbosity=0)
+    if not env.redis_url:
+        call_command("createcachetable", verbosity=0)
+    load_shop(env.shop)

@@ -1,0 +1,22 @@
+"""``tollkeeper worker``: does the jobs, takes in the gates' journals, sweeps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from tollkeeper.cli.django import start
+
+
+def worker() -> None:
+    """Run one worker alone. Any number may run at once.
+
+    Example: TOLLKEEPER_HOME=/srv/shop tollkeeper worker
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    start()
+    from tollkeeper.kit.jobs import run_worker
+
+    run_worker(stop)
