@@ -1,0 +1,178 @@
+"""What only shows when the tables of a shop file are laid side by side.
+
+Each check yields ``(path, message, remedy)``; none stops another, so that an operator
+sees every mistake at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tollkeeper.core.toml_lines import Path
+from tollkeeper.catalog.schema import Plan, Route, ShopFile
+from tollkeeper.core import money
+
+Finding = tuple[Path, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names of the plugins that are installed."""
+
+    meters: tuple[str, ...]
+    providers: tuple[str, ...]
+    provisioners: tuple[str, ...]
+
+
+def findings(shop: ShopFile, known: Known) -> Iterator[Finding]:
+    """Every cross-table mistake of a well-formed file."""
+    yield from _shop(shop, known)
+    for slug, plan in shop.plans.items():
+        yield from _plan(shop, slug, plan, known)
+    yield from _routes(shop, known)
+
+
+def _shop(shop: ShopFile, known: Known) -> Iterator[Finding]:
+    yield from _repeated(("languages",), shop.languages, "language")
+    for position, name in enumerate(shop.payments.providers):
+        if name not in known.providers:
+            yield _dangling(("payments", "providers", position), "payment provider", name, known.providers)
+    yield from _repeated(("payments", "providers"), shop.payments.providers, "provider")
+    if shop.tax.mode == "none" and shop.tax.rates:
+        yield ("tax", "rates"), "rates without a tax", 'remove them, or set mode to "inclusive" or "exclusive"'
+    if shop.tax.mode != "none" and not shop.tax.rates:
+        yield ("tax", "mode"), "a tax without rates", 'add rates, like { DE = "19" }'
+    for country, rate in shop.tax.rates.items():
+        if rate > 100:
+            yield ("tax", "rates", country), f"{rate} per cent is more than everything", "correct the rate"
+    priced = {price.currency for plan in shop.plans.values() for price in plan.prices}
+    if shop.currency not in priced:
+        yield ("currency",), f"no plan has a price in {shop.currency}", "add one, or change the currency"
+
+
+def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Finding]:
+    here: Path = ("plans", slug)
+    yield from _prices(here, plan)
+    yield from _grants(shop, here, plan)
+    if plan.kind == "pack" and plan.period is not None:
+        yield (*here, "period"), "a pack is bought once", "remove the period, or make it a subscription"
+    if plan.kind != "pack" and plan.period is None:
+        yield here, f"a {plan.kind} plan needs a period", 'add period = "month"'
+    if plan.provisioner not in known.provisioners:
+        yield _dangling((*here, "provisioner"), "provisioner", plan.provisioner, known.provisioners)
+    if plan.provisioner == "gate_key" and plan.target:
+        yield (*here, "target"), "our own gate needs no target", "remove it"
+    yield from _repeated((*here, "limits"), [limit.name for limit in plan.limits], "limit")
+    seen: dict[tuple[str, int], int] = {}
+    for position, limit in enumerate(plan.limits):
+        first = seen.setdefault((limit.unit, limit.window), position)
+        if first != position:
+            place = (*here, "limits", position)
+            yield place, f"limits {limit.unit} over the same window as limits[{first}]", "keep one of them"
+    routes = {route.name for route in shop.routes}
+    for position, name in enumerate(plan.routes):
+        if name not in routes:
+            yield _dangling((*here, "routes", position), "route", name, tuple(sorted(routes)))
+    scopes = {route.scope for route in shop.routes if route.scope}
+    for position, name in enumerate(plan.scopes):
+        if name not in scopes:
+            yield _dangling((*here, "scopes", position), "scope", name, tuple(sorted(scopes)))
+    for language in plan.words:
+        if language not in shop.languages:
+            yield _dangling((*here, "words", language), "language", language, tuple(shop.languages))
+    for language in shop.languages[1:]:
+        if language not in plan.words:
+            yield here, f"has no words in {language}", f"add [plans.{slug}.words.{language}]"
+
+
+def _prices(here: Path, plan: Plan) -> Iterator[Finding]:
+    seen: dict[tuple[str, str | None], int] = {}
+    ids = [price.id for price in plan.prices if price.id]
+    yield from _repeated((*here, "prices"), ids, "price")
+    for position, price in enumerate(plan.prices):
+        place = (*here, "prices", position)
+        first = seen.setdefault((price.currency, price.period), position)
+        if first != position:
+            span = f" a {price.period}" if price.period else ""
+            yield place, f"overlaps prices[{first}]: {price.currency}{span} again", "keep one of them"
+        try:
+            money.parse(str(price.amount), price.currency)
+        except money.BadAmount:
+            digits = money.decimals(price.currency)
+            yield (*place, "amount"), f"{price.amount} is finer than {price.currency}", f"use {digits} decimals"
+        if plan.kind == "free" and price.amount:
+            yield (*place, "amount"), "a free plan costs nothing", 'write "0.00", or change the kind'
+        if plan.kind != "free" and not price.amount:
+            yield (*place, "amount"), "costs nothing", 'make the plan\'s kind "free", or name a price'
+        if plan.kind == "subscription" and price.period != plan.period:
+            yield place, f"must renew every {plan.period or 'period'}", f'add period = "{plan.period or "month"}"'
+        if plan.kind != "subscription" and price.period is not None:
+            yield (*place, "period"), f"a {plan.kind} plan is not charged again", "remove the period"
+
+
+def _grants(shop: ShopFile, here: Path, plan: Plan) -> Iterator[Finding]:
+    if not plan.grants and plan.provisioner == "gate_key":
+        yield here, "gives no units, so no call would ever pass", 'add grants = [{ unit = "…", amount = … }]'
+    units = {grant.unit for grant in plan.grants}
+    if len(units) > 1:
+        yield (*here, "grants"), "one plan, one unit", "split the plan, or price both in one unit"
+    for position, grant in enumerate(plan.grants):
+        place = (*here, "grants", position)
+        if grant.unit not in shop.units:
+            yield _dangling((*place, "unit"), "unit", grant.unit, tuple(shop.units))
+        if grant.amount == 0:
+            yield (*place, "amount"), "grants nothing", "write how many units, or remove the grant"
+        if grant.per == "period" and plan.period is None:
+            yield (*place, "per"), "the plan has no period", 'add period = "month" to the plan, or use per = "once"'
+        if grant.per == "period" and grant.lasts is not None:
+            yield (*place, "lasts"), "what comes every period ends with it", "remove it"
+
+
+def _routes(shop: ShopFile, known: Known) -> Iterator[Finding]:
+    yield from _repeated(("routes",), [route.name for route in shop.routes], "route")
+    for position, route in enumerate(shop.routes):
+        here: Path = ("routes", position)
+        if route.upstream not in shop.upstreams:
+            yield _dangling((*here, "upstream"), "upstream", route.upstream, tuple(shop.upstreams))
+        if route.meter not in known.meters:
+            yield _dangling((*here, "meter"), "meter", route.meter, known.meters)
+        yield from _repeated((*here, "methods"), route.methods, "method")
+        for earlier in shop.routes[:position]:
+            if set(route.methods) <= set(earlier.methods) and covers(earlier.path, route.path):
+                yield here, f"is never reached: {earlier.name!r} above takes all its calls", "move it up"
+                break
+    used = {route.upstream for route in shop.routes}
+    for name in shop.upstreams:
+        if name not in used:
+            yield ("upstreams", name), "no route leads here", "add a route or remove it"
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """True if every path that ``narrow`` matches is matched by ``wide``."""
+    wides, narrows = wide.split("/"), narrow.split("/")
+    for position, segment in enumerate(wides):
+        if segment.endswith("...}"):
+            return len(narrows) >= position
+        if position >= len(narrows):
+            return False
+        if narrows[position].endswith("...}"):
+            return False
+        if not segment.startswith("{") and segment != narrows[position]:
+            return False
+    return len(wides) == len(narrows)
+
+
+def match(routes: list[Route], method: str, path: str) -> Route | None:
+    """The first route for a path template, as the gate would choose it."""
+    return next((r for r in routes if method in r.methods and covers(r.path, path)), None)
+
+
+def _dangling(path: Path, what: str, name: str, known: tuple[str, ...]) -> Finding:
+    return path, f"there is no {what} {name!r}", f"use {', '.join(known)}" if known else "none is there yet"
+
+
+def _repeated(path: Path, names: list[str], what: str) -> Iterator[Finding]:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            yield (*path, position), f"the {what} {name!r} stands here twice", "remove or rename one"

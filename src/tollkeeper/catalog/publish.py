@@ -1,0 +1,176 @@
+"""From the file an operator writes to the facts that the rest of the house reads. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from tollkeeper.catalog.facts import SellerFacts, ShopFacts, TaxFacts, UnitFacts
+from tollkeeper.catalog.schema import Limit, Plan, ShopFile
+from tollkeeper.core import money
+from tollkeeper.core.terms import (
+    MICRO,
+    GateTerms,
+    GrantTerms,
+    KeyTerms,
+    LimitTerms,
+    PlanTerms,
+    PlanText,
+    PriceTerms,
+    RouteTerms,
+    UpstreamTerms,
+)
+
+PERIOD_PRIORITY = 10
+PACK_PRIORITY = 20
+"""Units of a period are spent first, because they are gone at its end; packs keep."""
+
+
+def micro(amount: Decimal) -> int:
+    """Units as the file writes them → micro-units, exactly."""
+    return int(amount * MICRO)
+
+
+def plan_terms(slug: str, plan: Plan, version: int = 0) -> PlanTerms:
+    """One plan of the file as terms."""
+    unit = plan.grants[0].unit if plan.grants else "calls"
+    return PlanTerms(
+        slug=slug,
+        version=version,
+        name=plan.name,
+        summary=plan.summary,
+        features=tuple(plan.features),
+        kind=plan.kind,
+        prices=tuple(
+            PriceTerms(
+                id=price.id or f"{price.currency.lower()}-{price.period or 'once'}",
+                currency=price.currency,
+                amount_minor=money.parse(str(price.amount), price.currency),
+                period=price.period,
+            )
+            for price in plan.prices
+        ),
+        key=KeyTerms(
+            plan=slug,
+            unit=unit,
+            limits=tuple(map(_limit, plan.limits)),
+            concurrency=plan.concurrency,
+            scopes=tuple(plan.scopes),
+            routes=tuple(plan.routes),
+            models=tuple(plan.models),
+        ),
+        grants=tuple(
+            GrantTerms(
+                unit=grant.unit,
+                amount=micro(grant.amount),
+                priority=_priority(grant.priority, grant.per),
+                lasts_days=grant.lasts // 86_400 if grant.lasts else None,
+                per=grant.per,
+            )
+            for grant in plan.grants
+        ),
+        period=plan.period,
+        provisioner=plan.provisioner,
+        target=plan.target,
+        deliver_within_s=plan.deliver_within,
+        once_per_customer=plan.once_per_customer,
+        highlight=plan.highlight,
+        translations={
+            language: PlanText(name=words.name, summary=words.summary, features=tuple(words.features))
+            for language, words in plan.words.items()
+        },
+    )
+
+
+def _priority(given: int | None, per: str) -> int:
+    if given is not None:
+        return given
+    return PERIOD_PRIORITY if per == "period" else PACK_PRIORITY
+
+
+def _limit(limit: Limit) -> LimitTerms:
+    amount, burst = limit.amount, limit.burst
+    if limit.unit == "units":
+        amount, burst = amount * MICRO, burst * MICRO
+    return LimitTerms(name=limit.name, unit=limit.unit, amount=amount, window_s=limit.window, burst=burst)
+
+
+def gate_terms(shop: ShopFile, addresses: Mapping[str, str], docs_url: str = "", version: int = 0) -> GateTerms:
+    """What the gates read. ``addresses`` overrides the address of upstreams by name."""
+    return GateTerms(
+        shop=shop.name,
+        routes=tuple(
+            RouteTerms(
+                name=route.name,
+                path=route.path,
+                methods=tuple(route.methods),
+                upstream=route.upstream,
+                meter=route.meter,
+                cost=micro(route.cost),
+                scope=route.scope,
+                retry_safe=route.retry_safe,
+                protocol=route.protocol,
+            )
+            for route in shop.routes
+        ),
+        upstreams=tuple(
+            UpstreamTerms(
+                name=name,
+                url=addresses.get(name, upstream.url),
+                credential=upstream.credential,
+                header=upstream.header,
+                prefix=upstream.prefix,
+                weight=upstream.weight,
+                connect_timeout_s=float(upstream.connect_timeout),
+                read_timeout_s=float(upstream.read_timeout),
+            )
+            for name, upstream in shop.upstreams.items()
+        ),
+        version=version,
+        max_body_bytes=shop.gate.max_body_mib * 1024 * 1024,
+        cors_origins=tuple(shop.gate.cors_origins),
+        docs_url=docs_url,
+        suspended=shop.suspended,
+    )
+
+
+def shop_facts(shop: ShopFile, plans: tuple[tuple[str, int], ...]) -> ShopFacts:
+    """The shop without its plans' bodies; ``plans`` are slugs with their versions."""
+    priced = dict.fromkeys([shop.currency])
+    priced.update(dict.fromkeys(price.currency for plan in shop.plans.values() for price in plan.prices))
+    return ShopFacts(
+        name=shop.name,
+        brand=shop.brand.name,
+        tagline=shop.brand.tagline,
+        accent=shop.brand.accent,
+        currency=shop.currency,
+        currencies=tuple(priced),
+        languages=tuple(shop.languages),
+        seller=SellerFacts(
+            legal_name=shop.seller.legal_name,
+            address=tuple(shop.seller.address),
+            country=shop.seller.country,
+            email=shop.seller.email,
+            phone=shop.seller.phone,
+            vat_id=shop.seller.vat_id,
+            register=shop.seller.register_,
+        ),
+        support_email=shop.support.email,
+        support_hours=shop.support.hours,
+        support_url=shop.support.url,
+        tax=TaxFacts(shop.tax.mode, {country: int(rate * 100) for country, rate in shop.tax.rates.items()}),
+        units={
+            name: UnitFacts(one=unit.one, many=unit.many, currency=unit.currency) for name, unit in shop.units.items()
+        },
+        plans=plans,
+        providers=tuple(shop.payments.providers),
+        suspended=shop.suspended,
+    )
+
+
+def fingerprint(terms: msgspec.Struct) -> str:
+    """Hash of the content of terms whose ``version`` is 0: equal content, equal hash."""
+    return hashlib.sha256(msgspec.json.encode(terms)).hexdigest()

@@ -1,0 +1,162 @@
+"""Reads a shop's folder: ``shop.toml`` and ``openapi.yaml``, checked together.
+
+No Django here: the set-up, the supervisor and the tests read shops before there is a book.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tollkeeper.catalog import crosscheck
+from tollkeeper.catalog.crosscheck import Known
+from tollkeeper.core.toml_lines import LineIndex, index
+from tollkeeper.catalog.mistakes import BadShop, Mistake, dotted, from_pydantic
+from tollkeeper.catalog.schema import ShopFile
+from tollkeeper.kit import plugins
+
+SHOP_FILE = "shop.toml"
+API_FILE = "openapi.yaml"
+FIRST_SAMPLE = 3
+"""Samples listen from the shop's port + 3 on, in the order in which the file names them."""
+GATE_OWN = ("/v1/usage", "/v1/limits")
+"""Paths that the gate answers itself; documents may describe them without a route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A stand-in for an upstream: ``python -m <module> --port <port>`` with ``env``."""
+
+    module: str
+    port: int
+    env: tuple[tuple[str, str], ...]
+    """Defaults for the credential's variable, for the sample and for the gate."""
+
+
+def installed() -> Known:
+    """The plugins that a shop file may name."""
+    return Known(
+        meters=plugins.names("tollkeeper.core.meters"),
+        providers=plugins.names("tollkeeper.payments.providers"),
+        provisioners=plugins.names("tollkeeper.delivery.provisioners"),
+    )
+
+
+def read_shop(folder: Path, known: Known | None = None) -> ShopFile:
+    """The checked shop; raises :class:`BadShop` with every mistake of its files."""
+    path = folder / SHOP_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadShop([_whole(path, "is not there", "copy the folder of a shop that works, like shops/twtapi")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadShop([_whole(path, f"cannot be read: {error}", "check its rights and that it is UTF-8")]) from None
+    try:
+        data, lines = tomllib.loads(text), index(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadShop([_syntax(path.name, error)]) from None
+    try:
+        shop = ShopFile.model_validate(data)
+    except ValidationError as error:
+        raise BadShop([from_pydantic(dict(found), path.name, lines) for found in error.errors()]) from None
+    mistakes = [
+        Mistake(path.name, dotted(place), lines.find(place), message, remedy)
+        for place, message, remedy in crosscheck.findings(shop, known or installed())
+    ]
+    mistakes += _compare(shop, folder / API_FILE, lines)
+    if mistakes:
+        raise BadShop(mistakes)
+    return shop
+
+
+def read_api(folder: Path) -> dict[str, Any]:
+    """The OpenAPI document of the shop, or an empty table; raises :class:`BadShop`."""
+    path = folder / API_FILE
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 1 if mark else None
+        raise BadShop([Mistake(path.name, "", line, f"cannot be read: {problem}", "correct the YAML")]) from None
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise BadShop([_whole(path, "is no OpenAPI document", 'it needs "openapi", "info" and "paths"')])
+    return document
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path template and operation of every operation, in the order of the file."""
+    for path, item in document.get("paths", {}).items():
+        for method in ("get", "head", "post", "put", "patch", "delete", "options"):
+            if isinstance(item, dict) and method in item:
+                yield method.upper(), path, item[method]
+
+
+def samples(shop: ShopFile, port: int) -> tuple[Sample, ...]:
+    """The stand-ins that the shop wants beside it when it is not live."""
+    found: dict[str, dict[str, str]] = {}
+    for upstream in shop.upstreams.values():
+        if upstream.sample:
+            env = found.setdefault(upstream.sample, {})
+            if upstream.credential:
+                env[upstream.credential] = f"demo-{upstream.sample}-key"
+    return tuple(
+        Sample(f"samples.{name}", port + FIRST_SAMPLE + position, tuple(env.items()))
+        for position, (name, env) in enumerate(found.items())
+    )
+
+
+def addresses(shop: ShopFile, port: int, *, live: bool) -> dict[str, str]:
+    """Where upstreams are really reached: the stand-ins' addresses unless the shop is live."""
+    if live:
+        return {}
+    ports = {sample.module: sample.port for sample in samples(shop, port)}
+    return {
+        name: f"http://127.0.0.1:{ports[f'samples.{upstream.sample}']}"
+        for name, upstream in shop.upstreams.items()
+        if upstream.sample
+    }
+
+
+def _compare(shop: ShopFile, path: Path, lines: LineIndex) -> list[Mistake]:
+    """What is documented must be let through, and what is let through must be documented."""
+    try:
+        document = read_api(path.parent)
+    except BadShop as bad:
+        return list(bad.mistakes)
+    if not document:
+        return []
+    mistakes, documented = [], set()
+    for method, template, _ in operations(document):
+        route = crosscheck.match(shop.routes, method, template)
+        if route is not None:
+            documented.add(route.name)
+        elif template not in GATE_OWN:
+            wrong = f"{method} {template} is documented, but no route lets it through"
+            mistakes.append(Mistake(path.name, f"paths.{template}", None, wrong, f"add a route to {SHOP_FILE}"))
+    for position, route in enumerate(shop.routes):
+        if route.name not in documented:
+            place = ("routes", position)
+            wrong = f"{route.name!r} is let through, but not documented"
+            mistakes.append(Mistake(SHOP_FILE, dotted(place), lines.find(place), wrong, f"describe it in {API_FILE}"))
+    return mistakes
+
+
+def _whole(path: Path, message: str, remedy: str) -> Mistake:
+    return Mistake(str(path), "", None, message, remedy)
+
+
+def _syntax(name: str, error: tomllib.TOMLDecodeError) -> Mistake:
+    place = re.search(r"\(at line (\d+), column \d+\)", str(error))
+    message = re.sub(r" \(at .*\)$", "", str(error))
+    line = int(place[1]) if place else None
+    return Mistake(name, "", line, f"is no TOML: {message[0].lower()}{message[1:]}", "correct the line")
