@@ -334,7 +334,7 @@ def _read_settled(buffer: bytes, at: int) -> tuple[Record, int]:
     route, at = _read_short(buffer, at)
     unit, at = _read_short(buffer, at)
     model, at = _read_short(buffer, at)
-    return Settled(*fields[1:], parts, route, unit, model), at
+    return Settled(*(*fields[1:], parts, route, unit, model)), at
 
 
 def _read_parts(buffer: bytes, at: int) -> tuple[Parts, int]:

@@ -1,0 +1,101 @@
+"""Speed limits: GCRA, several at once, all or nothing.
+
+The generic cell rate algorithm (ITU-T I.371) keeps one number per limit, the
+*theoretical arrival time*. Here it is an exact integer: microseconds times the
+limit's amount, so that no rounding ever lets one call more through. In any span
+of ``w`` microseconds a limit admits at most ``burst + amount * w / window``.
+
+Time is an argument: integer microseconds of a clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tollkeeper.core.terms import LimitTerms
+
+REQUESTS, UNITS, TOKENS = 0, 1, 2
+MEASURES = {"requests": REQUESTS, "units": UNITS, "tokens": TOKENS}
+"""What a limit may count; the number is the index into the costs of a call."""
+
+
+class Limit:
+    """One limit of one customer, and how far it is used."""
+
+    __slots__ = ("amount", "arrival", "burst", "measure", "name", "policy", "window_us")
+
+    def __init__(self, terms: LimitTerms) -> None:
+        """Raises ``ValueError`` for a limit that could not hold."""
+        if terms.unit not in MEASURES:
+            raise ValueError(f"limit {terms.name!r}: unit must be one of {', '.join(MEASURES)}")
+        if terms.amount < 1 or terms.window_s < 1 or terms.burst < 0:
+            raise ValueError(f"limit {terms.name!r}: amount and window_s must be at least 1, burst at least 0")
+        self.name: str = terms.name
+        self.measure: int = MEASURES[terms.unit]
+        self.amount: int = terms.amount
+        self.window_us: int = terms.window_s * 1_000_000
+        self.burst: int = terms.burst or terms.amount
+        self.arrival: int = 0
+        self.policy: bytes = b'"%b";q=%d;w=%d' % (terms.name.encode(), terms.amount, terms.window_s)
+
+    def after(self, now_us: int, cost: int) -> int:
+        """The arrival time if ``cost`` were taken now, or -1 if the limit forbids it."""
+        base = now_us * self.amount
+        arrival = (self.arrival if self.arrival > base else base) + cost * self.window_us
+        if arrival - base > self.burst * self.window_us:
+            return -1
+        return arrival
+
+    def left(self, now_us: int) -> int:
+        """How much may be taken at once now."""
+        used = self.arrival - now_us * self.amount
+        if used <= 0:
+            return self.burst
+        return max(0, (self.burst * self.window_us - used) // self.window_us)
+
+    def full_in_us(self, now_us: int) -> int:
+        """Microseconds until all of the burst is there again."""
+        used = self.arrival - now_us * self.amount
+        return 0 if used <= 0 else -(-used // self.amount)
+
+    def wait_us(self, now_us: int, cost: int) -> int:
+        """Microseconds until ``cost`` would be admitted; -1 if never, as it exceeds the burst."""
+        if cost > self.burst:
+            return -1
+        over = self.arrival + (cost - self.burst) * self.window_us - now_us * self.amount
+        return 0 if over <= 0 else -(-over // self.amount)
+
+    def give_back(self, cost: int) -> None:
+        """Undo part of what was taken, when a call cost less than was held for it."""
+        self.arrival -= cost * self.window_us
+
+
+def refusing(limits: Iterable[Limit], now_us: int, costs: tuple[int, int, int]) -> Limit | None:
+    """The limit that would forbid a call the longest, or None if all admit it. Takes nothing."""
+    worst: Limit | None = None
+    worst_wait = -1
+    for limit in limits:
+        cost = costs[limit.measure]
+        if limit.after(now_us, cost) < 0:
+            wait = limit.wait_us(now_us, cost)
+            if wait < 0:
+                return limit
+            if wait > worst_wait:
+                worst, worst_wait = limit, wait
+    return worst
+
+
+def take(limits: Iterable[Limit], now_us: int, costs: tuple[int, int, int]) -> None:
+    """Take ``costs`` from every limit. Only after :func:`refusing` gave None at the same instant."""
+    for limit in limits:
+        arrival = limit.after(now_us, costs[limit.measure])
+        if arrival >= 0:
+            limit.arrival = arrival
+
+
+def settle(limits: Iterable[Limit], held: tuple[int, int, int], used: tuple[int, int, int]) -> None:
+    """Correct limits on units and tokens when a call is over: what was held too much comes back."""
+    for limit in limits:
+        surplus = held[limit.measure] - used[limit.measure]
+        if limit.measure != REQUESTS and surplus:
+            limit.give_back(surplus)
