@@ -1,0 +1,1 @@
+"""Real servers for the tests, from wheels: no container, no root, nothing installed by hand."""
