@@ -29,6 +29,7 @@ STEADY_S = 30.0
 """A child that ran this long is forgiven its earlier falls."""
 GRACE_S = 10.0
 LOG_BYTES = 4_000_000
+LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Supervisor:
     async def run(self) -> None:
         """Start all, keep them running, and return when all are gone."""
         tasks = [asyncio.create_task(self._keep(child)) for child in self.children]
+        for task in tasks:  # a keeper that breaks ends the whole, and `gather` tells why
+            task.add_done_callback(lambda _: self._stopping.set())
         await self._stopping.wait()
         for order in sorted({child.program.stop_order for child in self.children}):
             await self._end([c for c in self.children if c.program.stop_order == order])
@@ -121,23 +124,25 @@ class Supervisor:
         log = self._open_log(child.program.name)
         while not self._stopping.is_set():
             began = time.monotonic()
+            # A pipe of our own: asyncio's would make `wait` wait for grandchildren that hold it open.
+            inlet, outlet = os.pipe()
             child.process = await asyncio.create_subprocess_exec(
                 *child.program.command,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                stdout=outlet,
+                stderr=outlet,
                 env=self._environment,
                 preexec_fn=die_with_parent,
                 start_new_session=True,
-                limit=1 << 20,
             )
+            os.close(outlet)
+            relaying = asyncio.create_task(self._relay(child, inlet, log))
             if self._stopping.is_set():  # born too late to be ended with the others
                 _sweep(child)
             self._changed({c.program.name: c.process.pid for c in self.children if c.process and c.alive})
-            reader = asyncio.create_task(self._relay(child, log))
             code = await child.process.wait()
             _sweep(child)
-            await reader
+            await relaying
             if self._stopping.is_set():
                 break
             child.falls += 1
@@ -147,22 +152,24 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), delay)
         log.close()
 
-    async def _relay(self, child: Child, log: RotatingFileHandler) -> None:
+    async def _relay(self, child: Child, inlet: int, log: RotatingFileHandler) -> None:
         """Copy a child's lines to the terminal and to its log, addresses of people left out."""
-        process = child.process
-        if process is None or process.stdout is None:
-            return
+        lines = asyncio.StreamReader(limit=LONGEST_LINE)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(inlet, "rb", buffering=0)
+        )
         while True:
             try:
-                line = await process.stdout.readline()
-            except ValueError:  # a line longer than the limit: its middle is dropped, the child lives on
+                line = await lines.readline()
+            except ValueError:  # longer than the limit: dropped, so that the child is not held up
                 continue
             if not line:
-                return
+                break
             text = redact(line.decode(errors="replace").rstrip())
             child.last_lines = [*child.last_lines[-4:], text]
             log.emit(logging.makeLogRecord({"msg": f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}"}))
             say(f"{child.program.name:>{self._width}} | {text}")
+        transport.close()
 
     def _open_log(self, name: str) -> RotatingFileHandler:
         return RotatingFileHandler(self._logs / f"{name}.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
