@@ -1,0 +1,117 @@
+"""Which route a request takes: the shop's routes as one pattern, the first that matches wins.
+
+Paths that another server could read in another way (dot segments, encoded
+slashes, backslashes, empty segments) take no route: what the gate allows must be
+what the upstream serves.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tollkeeper.core.journal import short
+from tollkeeper.core.terms import GateTerms, RouteTerms
+
+_SEGMENT = rb"[^/]+"
+_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
+_ambiguous = re.compile(rb"//|/\.{1,2}(?:/|$)|%(?:2[eEfF]|5[cC]|00|25)|\\|%(?![0-9A-Fa-f]{2})").search
+
+
+class BadRoute(Exception):
+    """A route's path cannot be read; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route as the gate uses it. ``names`` goes into journal records (with the unit after it)."""
+
+    index: int
+    terms: RouteTerms
+    name: str
+    cost: int
+    protocol: str
+    retry_safe: bool
+    name_bytes: bytes
+    methods: frozenset[bytes]
+
+
+def _pattern(route: RouteTerms) -> bytes:
+    if not route.path.startswith("/"):
+        raise BadRoute(f"route {route.name!r}: the path must begin with /")
+    out = []
+    segments = route.path.split("/")[1:]
+    for number, segment in enumerate(segments):
+        place = _PLACE.fullmatch(segment)
+        if place is None:
+            if "{" in segment or "}" in segment:
+                raise BadRoute(f"route {route.name!r}: {{…}} must fill a whole segment, not {segment!r}")
+            out.append(b"/" + re.escape(segment.encode()))
+        elif place[2]:
+            if number != len(segments) - 1:
+                raise BadRoute(f"route {route.name!r}: {{{place[1]}...}} must come last")
+            out.append(rb"(?:/.*)?")
+        else:
+            out.append(b"/" + _SEGMENT)
+    return b"".join(out)
+
+
+class RouteTable:
+    """All routes of the shop, compiled. Raises :class:`BadRoute` for a path it cannot read."""
+
+    __slots__ = ("_known", "_match", "routes")
+
+    def __init__(self, terms: GateTerms) -> None:
+        self.routes: tuple[Route, ...] = tuple(
+            Route(
+                index=number,
+                terms=route,
+                name=route.name,
+                cost=route.cost,
+                protocol=route.protocol,
+                retry_safe=route.retry_safe,
+                name_bytes=short(route.name),
+                methods=frozenset(method.encode() for method in route.methods),
+            )
+            for number, route in enumerate(terms.routes)
+        )
+        patterns = [b"(" + _pattern(route) + b")" for route in terms.routes] or [rb"((?!))"]
+        self._match = re.compile(b"|".join(patterns)).fullmatch
+        self._known: dict[tuple[bytes, bytes], Route] = {}
+
+    def find(self, method: bytes, path: bytes) -> Route | str:
+        """The route, or why there is none: ``ambiguous_path``, ``no_route`` or ``method_not_allowed``."""
+        known = self._known.get((method, path))
+        if known is not None:
+            return known
+        if _ambiguous(path) is not None:
+            return "ambiguous_path"
+        match = self._match(path)
+        if match is None:
+            return "no_route"
+        asked = b"GET" if method == b"HEAD" else method
+        route = self.routes[(match.lastindex or 1) - 1]
+        if asked not in route.methods:
+            other = self._other(asked, path, route.index + 1)
+            if other is None:
+                return "method_not_allowed"
+            route = other
+        if len(self._known) < 4096:  # bounded: paths are chosen by clients
+            self._known[(method, path)] = route
+        return route
+
+    def _other(self, method: bytes, path: bytes, start: int) -> Route | None:
+        for route in self.routes[start:]:
+            if method in route.methods and re.fullmatch(_pattern(route.terms), path):
+                return route
+        return None
+
+    def allowed(self, path: bytes) -> tuple[bytes, ...]:
+        """The methods that some route takes for a path, for ``Allow``."""
+        methods: dict[bytes, None] = {}
+        for route in self.routes:
+            if re.fullmatch(_pattern(route.terms), path):
+                methods.update(dict.fromkeys(sorted(route.methods)))
+                if b"GET" in route.methods:
+                    methods[b"HEAD"] = None
+        return tuple(methods)
