@@ -10,6 +10,12 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils import timezone
 
+from tollkeeper.accounts import resealing
+from tollkeeper.kit.sealed import SealedTextField
+
+# this module is imported before allauth's models, whose columns are to be sealed
+resealing.connect()
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes people; the address is added by allauth."""
@@ -28,6 +34,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     language = models.CharField(max_length=8, default="en")
+    nickname = SealedTextField(subject="id", max_length=40, null=True, blank=True)
+    """Only if the person gives one; never made from the address."""
     created_at = models.DateTimeField(default=timezone.now)
 
     USERNAME_FIELD = "id"
@@ -50,3 +58,17 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class CacheEntry(models.Model):
+    """The shared cache of an installation without Valkey (``DatabaseCache``): speed limits of forms.
+
+    A model, so that `migrate` makes the table and the inventory knows it. Names are keyed hashes.
+    """
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return "cache entry"

@@ -28,6 +28,8 @@ class Environment:
     public_url: str
     gate_url: str
     stripe_api: str
+    smtp_url: str = ""
+    mail_from: str = ""
 
     @property
     def keystore(self) -> Path:
@@ -47,6 +49,11 @@ class Environment:
             raise BadEnvironment(
                 f"the secret {name!r} is missing in {self.home / 'secrets'}; run `tollkeeper migrate`"
             ) from None
+
+    def secrets(self, name: str) -> list[bytes]:
+        """The secret called ``name``, then its predecessor ``name.old`` while a rotation lasts."""
+        old = self.home / "secrets" / f"{name}.old"
+        return [self.secret(name), *([old.read_bytes()] if old.exists() else [])]
 
 
 def _shop_path(name: str) -> Path:
@@ -78,6 +85,8 @@ def read() -> Environment:
         public_url=os.environ.get("TOLLKEEPER_URL", f"http://127.0.0.1:{port}"),
         gate_url=os.environ.get("TOLLKEEPER_GATE_URL", f"http://127.0.0.1:{port + 1}"),
         stripe_api=os.environ.get("STRIPE_API_BASE", ""),
+        smtp_url=os.environ.get("TOLLKEEPER_SMTP", ""),
+        mail_from=os.environ.get("TOLLKEEPER_MAIL_FROM", ""),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -73,6 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tollkeeper.web.context.face",
             ]
         },
     }
@@ -84,6 +86,7 @@ def _book() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ENV.book,
+            "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
@@ -109,6 +112,7 @@ DATABASES = {
     "keystore": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": ENV.keystore,
+        "CONN_MAX_AGE": None,
         # TRUNCATE and secure_delete: a destroyed key leaves no copy in a side file or a free page
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
@@ -120,17 +124,59 @@ DATABASES = {
 DATABASE_ROUTERS = ["tollkeeper.config.router.KeystoreRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = (
-    {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENV.redis_url}}
-    if ENV.redis_url
-    else {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "kit_cache"}}
-)
+SEALING_KEKS = ENV.secrets("kek")
+SEALING_INDEXES = ENV.secrets("index")
+MIGRATION_MODULES = {  # allauth's tables with sealed columns
+    "account": "tollkeeper.accounts.foreign.account",
+    "mfa": "tollkeeper.accounts.foreign.mfa",
+    "usersessions": "tollkeeper.accounts.foreign.usersessions",
+}
+
+CACHES = {
+    "default": {
+        **(
+            {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENV.redis_url}
+            if ENV.redis_url
+            else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "accounts_cacheentry"}
+        ),
+        "KEY_FUNCTION": "tollkeeper.kit.cachekeys.blind_key",
+    }
+}
 
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["tollkeeper.accounts.hashers.Argon2idHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/console/"
+LOGOUT_REDIRECT_URL = "/"
+
+ACCOUNT_ADAPTER = "tollkeeper.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # the address lives in one table, sealed
+ACCOUNT_USER_DISPLAY = "tollkeeper.accounts.queries.shown_to_self"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+MFA_ADAPTER = "tollkeeper.accounts.adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not ENV.live
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -146,6 +192,43 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 
+PUBLIC_URL = ENV.public_url
+
+
+def _shop_name() -> str:
+    """The brand, for mails; a shop file with mistakes is reported by `shop check`, not here."""
+    try:
+        brand = tomllib.loads((ENV.shop / "shop.toml").read_text()).get("brand", {})
+        return str(brand.get("name") or ENV.shop.name)
+    except (OSError, ValueError, AttributeError):
+        return ENV.shop.name
+
+
+SHOP_NAME = _shop_name()
+MAIL_FOLDER = ENV.home / "mail"
+DEFAULT_FROM_EMAIL = ENV.mail_from or f"{SHOP_NAME} <no-reply@{urlsplit(ENV.public_url).hostname}>"
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_SUBJECT_PREFIX = ""
+EMAIL_TIMEOUT = 10
+EMAIL_BACKEND = "tollkeeper.kit.mail.FileBackend"
+if ENV.smtp_url:  # smtps://user:password@host:465, or smtp://…:587, which insists on STARTTLS
+    _smtp = urlsplit(ENV.smtp_url)
+    if _smtp.scheme not in ("smtp", "smtps") or not _smtp.hostname:
+        raise environment.BadEnvironment("TOLLKEEPER_SMTP must look like smtps://user:password@host:465")
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = _smtp.hostname
+    EMAIL_PORT = _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
+    EMAIL_HOST_USER = unquote(_smtp.username or "")
+    EMAIL_HOST_PASSWORD = unquote(_smtp.password or "")
+    EMAIL_USE_SSL = _smtp.scheme == "smtps"
+    EMAIL_USE_TLS = not EMAIL_USE_SSL
+
+SESSION_ENGINE = "tollkeeper.accounts.sessions"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_NAME = "__Host-session" if ENV.live else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if ENV.live else "csrf"
+LANGUAGE_COOKIE_NAME = "language"
+CSRF_COOKIE_HTTPONLY = False  # htmx sends it as a header
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.live

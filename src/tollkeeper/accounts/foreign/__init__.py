@@ -1,0 +1,1 @@
+"""Migrations of allauth's apps with our sealed columns (``MIGRATION_MODULES``)."""

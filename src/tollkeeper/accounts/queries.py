@@ -1,0 +1,72 @@
+"""Reads about people and customers: the one place that opens addresses."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from allauth.account.models import EmailAddress
+
+from tollkeeper.accounts.models import Customer, User
+from tollkeeper.kit.sealed import ErasedText, preload
+
+
+def customer_for(user: Any) -> Customer | None:
+    """The customer that a signed-in person is, if they are one yet."""
+    return Customer.objects.filter(owner_id=user.pk).first() if user.is_authenticated else None
+
+
+def get_customer(customer_id: int) -> Customer:
+    """Raises ``Customer.DoesNotExist``."""
+    return Customer.objects.select_related("owner").get(pk=customer_id)
+
+
+def _address(user_id: uuid.UUID) -> str | None:
+    row = EmailAddress.objects.filter(user_id=user_id).order_by("-primary", "-verified", "pk").first()
+    return None if row is None or isinstance(row.email, ErasedText) else row.email
+
+
+def find_email(user_id: uuid.UUID) -> str | None:
+    """The person's address; None if there is none or it was erased."""
+    return _address(user_id)
+
+
+def email_for(customer_id: int) -> str | None:
+    """Where to write to a customer; None once the person is erased."""
+    owner = Customer.objects.filter(pk=customer_id).values_list("owner_id", flat=True).first()
+    return None if owner is None else _address(owner)
+
+
+def emails_for(customer_ids: Iterable[int]) -> dict[int, str]:
+    """Addresses of many customers with three queries: for lists."""
+    owners = dict(Customer.objects.filter(pk__in=list(customer_ids)).values_list("owner_id", "pk"))
+    preload(owners)
+    rows = EmailAddress.objects.filter(user_id__in=list(owners), primary=True)
+    return {owners[row.user_id]: row.email for row in rows if not isinstance(row.email, ErasedText)}
+
+
+def find_user(email: str) -> User | None:
+    """The person with this address, verified or not."""
+    row = EmailAddress.objects.filter(email=email).order_by("-verified").select_related("user").first()
+    return None if row is None else row.user
+
+
+def display_name(user_id: uuid.UUID) -> str:
+    """The nickname, or the pseudonym: never the address."""
+    user = User.objects.filter(pk=user_id).first()
+    if user is None or not user.nickname or isinstance(user.nickname, ErasedText):
+        return f"subject-{user_id.hex[:12]}"
+    return str(user.nickname)
+
+
+def shown_to_self(user: User) -> str:
+    """How allauth's pages name the person who looks at them: nickname, else address."""
+    if user.nickname and not isinstance(user.nickname, ErasedText):
+        return str(user.nickname)
+    return _address(user.pk) or str(user)
+
+
+def language_of(user_id: uuid.UUID) -> str:
+    """The language in which to write to a person."""
+    return User.objects.filter(pk=user_id).values_list("language", flat=True).first() or "en"

@@ -1,0 +1,94 @@
+"""Verbs that write about people and customers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.contrib.auth.password_validation import validate_password
+from django.db import transaction
+
+from tollkeeper.accounts import queries
+from tollkeeper.accounts.models import Customer, User
+from tollkeeper.kit import mail
+from tollkeeper.kit.bound import normalise_email
+
+
+class Refused(Exception):
+    """A verb that cannot be done; the text is one sentence for a person."""
+
+
+def ensure_customer(user: User) -> int:
+    """The id of the customer that a person is, made on first need."""
+    row, _ = Customer.objects.get_or_create(owner=user)
+    return row.pk
+
+
+def create_person(email: str, password: str | None, **fields: Any) -> User:
+    """A person with one verified, primary address, without a mail: for operators and imports.
+
+    Raises :class:`Refused` for a bad or taken address, or a weak password.
+    """
+    address = normalise_email(email)
+    try:
+        validate_email(address)
+        if password is not None:
+            validate_password(password)
+    except ValidationError as mistake:
+        raise Refused(" ".join(mistake.messages)) from None
+    if EmailAddress.objects.filter(email=address, verified=True).exists():
+        raise Refused("There is already an account with this address.")
+    with transaction.atomic():
+        user = User.objects.create_user(password=password, **fields)
+        EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
+    return user
+
+
+def add_operator(email: str, password: str) -> uuid.UUID:
+    """Make a person who may use the desk; an existing one becomes staff and gets the password.
+
+    Raises :class:`Refused`.
+    """
+    user = queries.find_user(email)
+    if user is None:
+        return create_person(email, password, is_staff=True).pk
+    try:
+        validate_password(password, user)
+    except ValidationError as mistake:
+        raise Refused(" ".join(mistake.messages)) from None
+    user.is_staff = True
+    user.set_password(password)
+    user.save(update_fields=["is_staff", "password"])
+    return user.pk
+
+
+def set_nickname(user_id: uuid.UUID, nickname: str) -> None:
+    """Set or, with an empty text, remove the nickname. Raises :class:`Refused` beyond 40 characters."""
+    clean = " ".join(nickname.split())
+    if len(clean) > 40:
+        raise Refused("A nickname has at most 40 characters.")
+    user = User.objects.get(pk=user_id)
+    user.nickname = clean or None
+    user.save(update_fields=["nickname"])
+
+
+def set_language(user_id: uuid.UUID, language: str) -> None:
+    """Remember the language of a person's pages and mails."""
+    User.objects.filter(pk=user_id).update(language=language)
+
+
+def write_to(customer_id: int, template: str, context: Mapping[str, Any] | None = None, **extra: Any) -> bool:
+    """Send a mail to a customer in their language; False if they have no address any more.
+
+    Sends at once: called by jobs, outside any transaction that must hold.
+    """
+    address = queries.email_for(customer_id)
+    if address is None:
+        return False
+    language = queries.language_of(queries.get_customer(customer_id).owner_id)
+    mail.send(template, address, context, language=language, **extra)
+    return True
