@@ -66,7 +66,9 @@ def decode_policy(body: str) -> Policy:
 
 def encode_policy(policy: Policy) -> str:
     """The canonical JSON of the tree: keys sorted, no spaces, UTF-8."""
-    return json.dumps(policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(
+        policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
 
 
 def content_hash(policy: Policy) -> str:

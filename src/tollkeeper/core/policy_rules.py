@@ -31,7 +31,7 @@ CCPA_RIGHTS = "know delete correct opt_out limit no_retaliation agent".split()
 """What every notice under the CCPA offers: Cal. Civ. Code §1798.100 to §1798.135."""
 
 _PLACEHOLDER = re.compile(
-    r"\.(example|invalid|test)\b|\bexample (ltd|inc|gmbh|street|operator)|placeholder|lorem ipsum|\btodo\b|"
+    r"\.(example|invalid|test)\b|\bexample (ltd|inc|gmbh|b\.v\.|pte|street|operator)|placeholder|lorem ipsum|\btodo\b|"
     r"\bxxx+\b|no\. 0{4,}",
     re.I,
 )
@@ -168,7 +168,12 @@ def _rights(policy: Policy) -> Iterator[Finding]:
             if name not in offered:
                 yield Finding(("rights", regime), f"lacks {name!r}, which the law gives")
         yield from _known(("rights", regime), offered, law, "right")
-    for owner, part in (("rights", "where"), ("rights", "public_form"), ("contact", "form"), ("children", "form")):
+    for owner, part in (
+        ("rights", "where"),
+        ("rights", "public_form"),
+        ("contact", "form"),
+        ("children", "form"),
+    ):
         if not getattr(getattr(policy, owner), part).startswith("/"):
             yield Finding((owner, part), "must be a path on this site that begins with /")
 
@@ -216,7 +221,9 @@ def _california(policy: Policy) -> Iterator[Finding]:
 def _promises(policy: Policy) -> Iterator[Finding]:
     for name, section in policy.promises.items():
         if section not in SECTIONS:
-            yield Finding(("promises", name), f"names the section {section!r}; there are: {', '.join(SECTIONS)}")
+            yield Finding(
+                ("promises", name), f"names the section {section!r}; there are: {', '.join(SECTIONS)}"
+            )
     if not policy.promises:
         yield Finding(("promises",), "lists no promise: a policy is held to something")
 
@@ -244,7 +251,9 @@ def overdue(policy: Policy, today: dt.date) -> list[Finding]:
                 found.append(Finding(("recipients", name, part, "until"), f"ran out on {until}"))
     for name, purpose in policy.purposes.items():
         if purpose.balanced_on and (today - purpose.balanced_on).days > 366 * 2:
-            found.append(Finding(("purposes", name, "balanced_on"), "is more than two years ago: balance again"))
+            found.append(
+                Finding(("purposes", name, "balanced_on"), "is more than two years ago: balance again")
+            )
     reviewed = policy.regimes.ccpa.reviewed_on
     if policy.regimes.ccpa.applies and reviewed and (today - reviewed).days > 366:
         found.append(Finding(("regimes", "ccpa", "reviewed_on"), "is more than a year ago: review again"))
@@ -254,7 +263,7 @@ def overdue(policy: Policy, today: dt.date) -> list[Finding]:
 def placeholders(policy: Policy) -> list[Finding]:
     """Names and addresses that are not real: refused where money is real."""
     found: list[Finding] = []
-    for owner in ("controller", "representatives", "dpo", "authority", "contact"):
+    for owner in ("controller", "representatives", "dpo", "authority", "recipients", "contact"):
         for path, text in _texts(getattr(policy, owner), (owner,)):
             if _PLACEHOLDER.search(text):
                 found.append(Finding(path, f"still holds a placeholder: {text!r}"))
@@ -267,6 +276,9 @@ def _texts(node: object, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(node, Node):
         for name in type(node).model_fields:
             yield from _texts(getattr(node, name), (*path, name))
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _texts(value, (*path, key))
     elif isinstance(node, tuple):
         for index, value in enumerate(node):
             yield from _texts(value, (*path, index))

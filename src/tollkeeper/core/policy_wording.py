@@ -19,7 +19,9 @@ _PERIOD = re.compile(
     r"\b(minute|hour|day|week|month|year)s?\b|\d+\s*(分钟|小时|天|日|周|个月|年)|[一二两三六七十]+(个?月|年|天|周|小时)",
     re.I,
 )
-_NEGATION = re.compile(r"\b(no|not|nobody|none|never|nothing|cannot|can't|without)\b|不|没有|无法|无人|任何人都", re.I)
+_NEGATION = re.compile(
+    r"\b(no|not|nobody|none|never|nothing|cannot|can't|without)\b|不|没有|无法|无人|任何人都", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,11 @@ RULES = (
         r"|\b(unhackable|unbreakable|bulletproof)\b|\b(military|bank)[- ]grade\b|\bcannot be (hacked|breached|stolen)\b",
         r"绝对安全|百分之百安全|100\s?%\s?安全|万无一失|军用级|银行级|无法(被)?(破解|攻破)|(保证|确保).{0,8}(绝对|完全)",
         "nobody can promise this: say what is done",
-        re.compile(r"\b(no|nobody|no one|never)\b|\b(cannot|can't|do not|does not) (promise|guarantee)\b|无法保证|不能保证|没有任何|任何人都"),
+        re.compile(
+            r"\b(no|nobody|no one|never)\b|\b(cannot|can't|do not|does not) (promise|guarantee)\b"
+            r"|无法(保证|承诺)|不能(保证|承诺)|没有任何|任何人都",
+            re.I,
+        ),
     ),
     Rule(
         "empty-assurance",
