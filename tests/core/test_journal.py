@@ -15,7 +15,15 @@ NAME = st.text(max_size=40)
 PARTS = st.lists(st.tuples(st.binary(min_size=16, max_size=16), U64), max_size=4).map(tuple)
 BYTE = st.integers(0, 255)
 ADMITTED = st.builds(
-    Admitted, call_id=U64, key_id=U64, customer_id=U64, at=U64, method=BYTE, parts=PARTS, route=NAME, unit=NAME
+    Admitted,
+    call_id=U64,
+    key_id=U64,
+    customer_id=U64,
+    at=U64,
+    method=BYTE,
+    parts=PARTS,
+    route=NAME,
+    unit=NAME,
 )
 SETTLED = st.builds(
     Settled,
@@ -59,7 +67,9 @@ def test_what_is_written_is_read(ticks: list[list[journal.Record]]) -> None:
 
 
 @given(TICKS.filter(bool), st.data())
-def test_a_torn_tail_loses_only_the_torn_frame(ticks: list[list[journal.Record]], data: st.DataObject) -> None:
+def test_a_torn_tail_loses_only_the_torn_frame(
+    ticks: list[list[journal.Record]], data: st.DataObject
+) -> None:
     whole, ends = _write(ticks)
     cut = data.draw(st.integers(0, len(whole)))
     kept = max(i for i, end in enumerate(ends) if end <= cut)

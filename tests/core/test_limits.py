@@ -21,7 +21,9 @@ CALLS = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(1, 20)), max_s
 
 
 @given(TERMS, CALLS)
-def test_never_more_than_rate_plus_burst_in_any_window(terms: LimitTerms, calls: list[tuple[int, int]]) -> None:
+def test_never_more_than_rate_plus_burst_in_any_window(
+    terms: LimitTerms, calls: list[tuple[int, int]]
+) -> None:
     limit, now, taken = Limit(terms), 0, []
     for gap, cost in calls:
         now += gap
@@ -37,7 +39,9 @@ def test_never_more_than_rate_plus_burst_in_any_window(terms: LimitTerms, calls:
 
 
 @given(TERMS, CALLS)
-def test_what_is_left_is_admitted_and_one_more_is_not(terms: LimitTerms, calls: list[tuple[int, int]]) -> None:
+def test_what_is_left_is_admitted_and_one_more_is_not(
+    terms: LimitTerms, calls: list[tuple[int, int]]
+) -> None:
     limit, now = Limit(terms), 0
     for gap, cost in calls:
         now += gap
@@ -62,7 +66,9 @@ def test_retry_after_is_honest(terms: LimitTerms, calls: list[tuple[int, int]], 
 
 
 @given(st.lists(TERMS, min_size=1, max_size=4), CALLS)
-def test_a_refused_call_takes_nothing_anywhere(all_terms: list[LimitTerms], calls: list[tuple[int, int]]) -> None:
+def test_a_refused_call_takes_nothing_anywhere(
+    all_terms: list[LimitTerms], calls: list[tuple[int, int]]
+) -> None:
     limits, now = [Limit(terms) for terms in all_terms], 0
     for gap, cost in calls:
         now += gap

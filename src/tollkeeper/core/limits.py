@@ -29,7 +29,9 @@ class Limit:
         if terms.unit not in MEASURES:
             raise ValueError(f"limit {terms.name!r}: unit must be one of {', '.join(MEASURES)}")
         if terms.amount < 1 or terms.window_s < 1 or terms.burst < 0:
-            raise ValueError(f"limit {terms.name!r}: amount and window_s must be at least 1, burst at least 0")
+            raise ValueError(
+                f"limit {terms.name!r}: amount and window_s must be at least 1, burst at least 0"
+            )
         self.name: str = terms.name
         self.measure: int = MEASURES[terms.unit]
         self.amount: int = terms.amount

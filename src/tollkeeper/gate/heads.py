@@ -68,7 +68,16 @@ _response_fields = re.compile(
     rb"|x-request-id|ratelimit|ratelimit-[^:]*|x-ratelimit-[^:]*|access-control-[^:]*):[ \t]*([^\r]*)",
     re.IGNORECASE,
 ).finditer
-_HARMLESS = {b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings", b"proxy-connection", b"trailer", b""}
+_HARMLESS = {
+    b"close",
+    b"keep-alive",
+    b"upgrade",
+    b"te",
+    b"http2-settings",
+    b"proxy-connection",
+    b"trailer",
+    b"",
+}
 
 
 def parse_request(data: bytes, end: int) -> RequestHead | int:

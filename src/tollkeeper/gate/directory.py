@@ -1,0 +1,218 @@
+"""Who may call: key entries by digest, and the live state of those seen lately.
+
+A million entries lie here as packed bytes (about 190 bytes each with their place
+in the table); only keys that were used since the last change exist as objects.
+Limits and concurrency count per customer, so that a second key is no second
+allowance.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterable
+
+from tollkeeper.core import limits as speed
+from tollkeeper.core.journal import short
+from tollkeeper.core.terms import KeyTerms, LimitTerms, decode_key_terms
+from tollkeeper.gate.lease_book import Purse
+from tollkeeper.gate.routes import RouteTable
+
+STATES = ("active", "suspended", "revoked", "expired")
+_PACK = struct.Struct("<qqqIH")
+_BROKEN = KeyTerms(plan="", routes=("\x00",))
+"""Stands in for terms that cannot be read: they allow nothing."""
+
+EntryRow = tuple[int, bytes, int, str, str, str, str, int | None, int]
+"""key_id, digest, customer_id, tenant, state, reason, terms, expires_at, version."""
+
+
+class Customer:
+    """The live state of one customer in this gate."""
+
+    __slots__ = ("customer_id", "in_flight", "limits", "purses")
+
+    def __init__(self, customer_id: int) -> None:
+        self.customer_id = customer_id
+        self.in_flight = 0
+        self.limits: dict[LimitTerms, speed.Limit] = {}
+        self.purses: dict[str, Purse] = {}
+
+    def limit(self, terms: LimitTerms) -> speed.Limit:
+        """The state of a limit; one and the same for all keys with these terms."""
+        found = self.limits.get(terms)
+        if found is None:
+            found = self.limits[terms] = speed.Limit(terms)
+        return found
+
+    def purse(self, unit: str) -> Purse:
+        """The purse of a unit."""
+        found = self.purses.get(unit)
+        if found is None:
+            found = self.purses[unit] = Purse(self.customer_id, unit)
+        return found
+
+
+class Grant:
+    """Terms of keys made ready against the shop's routes; shared by all keys with the same terms."""
+
+    __slots__ = ("allowed", "models", "networks", "terms", "unit_bytes")
+
+    def __init__(self, terms: KeyTerms, table: RouteTable) -> None:
+        self.terms = terms
+        self.unit_bytes = short(terms.unit)
+        self.models: frozenset[str] = frozenset(terms.models)
+        self.networks = tuple(ipaddress.ip_network(text, strict=False) for text in terms.ip_ranges)
+        self.allowed: list[bytes] = []
+        """Per route: the names of its journal records, or empty if these terms forbid it."""
+        for route in table.routes:
+            open_to_all = not terms.routes or route.name in terms.routes
+            in_scope = not route.terms.scope or not terms.scopes or route.terms.scope in terms.scopes
+            self.allowed.append(route.name_bytes + self.unit_bytes if open_to_all and in_scope else b"")
+
+    def admits_address(self, address: str) -> bool:
+        """True if calls may come from ``address``; one that cannot be read may not."""
+        if not self.networks:
+            return True
+        try:
+            seen = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(seen, "ipv4_mapped", None)
+        return any((mapped or seen) in network for network in self.networks)
+
+
+class Key:
+    """A key in use."""
+
+    __slots__ = (
+        "concurrency",
+        "customer",
+        "expires_at",
+        "grant",
+        "key_id",
+        "limits",
+        "policy",
+        "purse",
+        "reason",
+        "refused_as",
+        "tenant",
+    )
+
+    def __init__(
+        self,
+        key_id: int,
+        customer: Customer,
+        grant: Grant,
+        state: str,
+        reason: str,
+        expires_at: int,
+        tenant: bytes,
+    ) -> None:
+        terms = grant.terms
+        self.key_id = key_id
+        self.customer = customer
+        self.grant = grant
+        self.refused_as = "" if state == "active" else f"key_{state}"
+        """Code of the refusal; empty for an active key."""
+        self.reason = reason
+        self.expires_at = expires_at
+        self.tenant = tenant
+        self.limits: tuple[speed.Limit, ...] = tuple([customer.limit(limit) for limit in terms.limits])
+        self.concurrency = terms.concurrency
+        self.purse = customer.purse(terms.unit)
+        self.policy: bytes = b", ".join([limit.policy for limit in self.limits])
+
+
+class Directory:
+    """All key entries this gate knows, and the shop's routes."""
+
+    def __init__(self, table: RouteTable) -> None:
+        self.table = table
+        self.hot: dict[bytes, Key] = {}
+        self.customers: dict[int, Customer] = {}
+        self.version = 0
+        self.broken_terms = 0
+        self._packed: dict[bytes, bytes] = {}
+        self._terms: list[str] = []
+        self._terms_index: dict[str, int] = {}
+        self._reasons: list[str] = [""]
+        self._grants: dict[int, Grant] = {}
+        self._hot_max = 200_000
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def use_table(self, table: RouteTable) -> None:
+        """Follow a new snapshot of the shop: keys are made ready again on their next call."""
+        self.table = table
+        self._grants.clear()
+        self.hot.clear()
+
+    def apply(self, rows: Iterable[EntryRow]) -> None:
+        """Take in new and changed entries, in the order of their versions."""
+        for key_id, digest, customer_id, tenant, state, reason, terms, expires_at, version in rows:
+            index = self._terms_index.get(terms)
+            if index is None:
+                index = self._terms_index[terms] = len(self._terms)
+                self._terms.append(terms)
+            code = STATES.index(state) if state in STATES else STATES.index("revoked")
+            if code:
+                if reason not in self._reasons and len(self._reasons) < 10_000:
+                    self._reasons.append(reason)
+                code += len(STATES) * (self._reasons.index(reason) if reason in self._reasons else 0)
+            digest = bytes(digest)
+            packed = _PACK.pack(key_id, customer_id, expires_at or 0, index, code)
+            self._packed[digest] = packed + tenant.encode()
+            self.hot.pop(digest, None)
+            self.version = max(self.version, version)
+
+    def find(self, digest: bytes) -> Key | None:
+        """The key with this digest, made ready; None if there is no such key."""
+        key = self.hot.get(digest)
+        if key is not None:
+            return key
+        packed = self._packed.get(digest)
+        if packed is None:
+            return None
+        if len(self.hot) >= self._hot_max:
+            self.hot.clear()
+        key = self._make_ready(packed)
+        self.hot[digest] = key
+        return key
+
+    def forget_idle_customers(self) -> int:
+        """Drop the live state of customers that nothing counts for any more; how many were dropped."""
+        idle = [
+            number
+            for number, customer in self.customers.items()
+            if not customer.in_flight and not any(p.leases or p.waiting for p in customer.purses.values())
+        ]
+        if len(idle) <= self._hot_max:
+            return 0
+        self.hot.clear()
+        for number in idle:
+            del self.customers[number]
+        return len(idle)
+
+    def _make_ready(self, packed: bytes) -> Key:
+        key_id, customer_id, expires_at, index, code = _PACK.unpack_from(packed)
+        customer = self.customers.get(customer_id)
+        if customer is None:
+            customer = self.customers[customer_id] = Customer(customer_id)
+        state = STATES[code % len(STATES)]
+        reason = self._reasons[code // len(STATES)]
+        return Key(key_id, customer, self._grant(index), state, reason, expires_at, packed[_PACK.size :])
+
+    def _grant(self, index: int) -> Grant:
+        grant = self._grants.get(index)
+        if grant is None:
+            try:
+                grant = Grant(decode_key_terms(self._terms[index]), self.table)
+                for limit in grant.terms.limits:
+                    speed.Limit(limit)
+            except ValueError:  # never free, never a crash: terms that cannot be read allow nothing
+                self.broken_terms += 1
+                grant = Grant(_BROKEN, self.table)
+            self._grants[index] = grant
+        return grant
