@@ -16,24 +16,48 @@ from tollkeeper.core.policy_schema import Policy
 
 Path = tuple[str | int, ...]
 
-SECTIONS = (
-    "top controller collection use sharing transfers cookies rights security retention children "
-    "automated changes complaint ccpa contact history"
-).split()
+SECTIONS = [
+    "top",
+    "controller",
+    "collection",
+    "use",
+    "sharing",
+    "transfers",
+    "cookies",
+    "rights",
+    "security",
+    "retention",
+    "children",
+    "automated",
+    "changes",
+    "complaint",
+    "ccpa",
+    "contact",
+    "history",
+]
 """Sections of the page, in order. Promises name the section that makes them."""
 
-GDPR_RIGHTS = (
-    "informed access rectification erasure restriction portability object withdraw complaint human_review"
-).split()
+GDPR_RIGHTS = [
+    "informed",
+    "access",
+    "rectification",
+    "erasure",
+    "restriction",
+    "portability",
+    "object",
+    "withdraw",
+    "complaint",
+    "human_review",
+]
 """What every policy under the GDPR offers: Art. 7(3), 12 to 22 and 77."""
 
-CCPA_RIGHTS = "know delete correct opt_out limit no_retaliation agent".split()
+CCPA_RIGHTS = ["know", "delete", "correct", "opt_out", "limit", "no_retaliation", "agent"]
 """What every notice under the CCPA offers: Cal. Civ. Code §1798.100 to §1798.135."""
 
 _PLACEHOLDER = re.compile(
     r"\.(example|invalid|test)\b|\bexample (ltd|inc|gmbh|b\.v\.|pte|street|operator)|placeholder|lorem ipsum|\btodo\b|"
     r"\bxxx+\b|no\. 0{4,}",
-    re.I,
+    re.IGNORECASE,
 )
 
 

@@ -17,10 +17,10 @@ _SENTENCE = re.compile(r"[^.!?。！？]+(?:\.\d[^.!?。！？]*)*[.!?。！？]
 _PERIOD = re.compile(
     r"\b(\d+|one|two|three|six|seven|ten|thirteen|fourteen|eighteen|twenty-four|thirty|ninety)\b[\w\s-]{0,24}?"
     r"\b(minute|hour|day|week|month|year)s?\b|\d+\s*(分钟|小时|天|日|周|个月|年)|[一二两三六七十]+(个?月|年|天|周|小时)",
-    re.I,
+    re.IGNORECASE,
 )
 _NEGATION = re.compile(
-    r"\b(no|not|nobody|none|never|nothing|cannot|can't|without)\b|不|没有|无法|无人|任何人都", re.I
+    r"\b(no|not|nobody|none|never|nothing|cannot|can't|without)\b|不|没有|无法|无人|任何人都", re.IGNORECASE
 )
 
 
@@ -79,7 +79,7 @@ RULES = (
         re.compile(
             r"\b(no|nobody|no one|never)\b|\b(cannot|can't|do not|does not) (promise|guarantee)\b"
             r"|无法(保证|承诺)|不能(保证|承诺)|没有任何|任何人都",
-            re.I,
+            re.IGNORECASE,
         ),
     ),
     Rule(
@@ -144,6 +144,6 @@ def _breaches(text: str, language: str, section: str) -> Iterator[tuple[Rule, st
             continue
         pattern = rule.zh if language == "zh" else rule.en
         for sentence in _SENTENCE.findall(text):
-            match = re.search(pattern, sentence, re.I)
+            match = re.search(pattern, sentence, re.IGNORECASE)
             if match and not (rule.redeemed_by and rule.redeemed_by.search(sentence)):
                 yield rule, match.group(0).strip()
