@@ -126,10 +126,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SEALING_KEKS = ENV.secrets("kek")
 SEALING_INDEXES = ENV.secrets("index")
+KEY_PEPPER = ENV.secret("pepper")
 MIGRATION_MODULES = {  # allauth's tables with sealed columns
-    "account": "tollkeeper.accounts.foreign.account",
-    "mfa": "tollkeeper.accounts.foreign.mfa",
-    "usersessions": "tollkeeper.accounts.foreign.usersessions",
+    "account": "tollkeeper.accounts.foreign.account.migrations",
+    "mfa": "tollkeeper.accounts.foreign.mfa.migrations",
+    "usersessions": "tollkeeper.accounts.foreign.usersessions.migrations",
 }
 
 CACHES = {
@@ -193,6 +194,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 
 PUBLIC_URL = ENV.public_url
+SHOP = ENV.shop
 
 
 def _shop_name() -> str:

@@ -105,7 +105,9 @@ class BoundTextField(models.CharField):
             return value
         clear = self.normalise(str(value))
         if self.max_length is not None and len(clear) > self.max_length:
-            raise FieldError(f"{self.model._meta.label}.{self.name}: longer than {self.max_length} characters")
+            raise FieldError(
+                f"{self.model._meta.label}.{self.name}: longer than {self.max_length} characters"
+            )
         subject = subject_at(model_instance, self.subject)
         _, owner, body = seal(subject, clear, self.context).split(".")
         return Packed(f"{self.heads(clear)[0]}.{owner}.{body}")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from django.core.signals import request_started
 from django.db import IntegrityError, connections, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from tollkeeper.kit.keystore import ring
@@ -130,7 +130,9 @@ def preload(subjects: Iterable[uuid.UUID]) -> None:
 def destroy(subject: uuid.UUID) -> bool:
     """Destroy a subject's key for good, leaving a tombstone; False if that was done before."""
     with transaction.atomic(using=ALIAS):
-        row, _ = SubjectKey.objects.select_for_update().get_or_create(subject=subject, defaults={"kek_id": ""})
+        row, _ = SubjectKey.objects.select_for_update().get_or_create(
+            subject=subject, defaults={"kek_id": ""}
+        )
         if row.destroyed_at is not None:
             return False
         row.wrapped, row.kek_id, row.destroyed_at = None, "", timezone.now()
@@ -167,3 +169,8 @@ def rewrap() -> int:
         changed += len(batch)
         if not batch:
             return changed
+
+
+def key_row(subject: uuid.UUID) -> QuerySet[SubjectKey]:
+    """The row of a subject's key: the inventory's way to it."""
+    return SubjectKey.objects.filter(pk=subject)
