@@ -25,9 +25,13 @@ def environment(env: Environment) -> dict[str, str]:
         "STRIPE_API_KEY": f"sk_test_demo{_derived(env, 'provider')[:24]}",
         "STRIPE_WEBHOOK_SECRET": f"whsec_{env.secret('webhook').hex()}",
         "POSTS_API_KEY": _derived(env, "posts"),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.repository()), os.environ.get("PYTHONPATH", "")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(settings.repository()), os.environ.get("PYTHONPATH", "")])
+        ),
     }
-    return {name: os.environ.get(name, value) if name != "PYTHONPATH" else value for name, value in facts.items()}
+    return {
+        name: os.environ.get(name, value) if name != "PYTHONPATH" else value for name, value in facts.items()
+    }
 
 
 def stand_ins(env: Environment) -> list[Program]:
@@ -43,7 +47,9 @@ def stand_ins(env: Environment) -> list[Program]:
             env.port + 2,
             stop_order=2,
         ),
-        Program("sample", python("-m", "samples.posts", "--port", str(env.port + 3)), env.port + 3, stop_order=2),
+        Program(
+            "sample", python("-m", "samples.posts", "--port", str(env.port + 3)), env.port + 3, stop_order=2
+        ),
     ]
 
 

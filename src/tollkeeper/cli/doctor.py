@@ -21,7 +21,15 @@ def doctor() -> None:
     Example: TOLLKEEPER_HOME=/srv/shop tollkeeper doctor
     """
     env = environment.read()
-    checks: tuple[Callable[[Environment], str], ...] = (_python, _folder, _secrets, _tables, _system, _shop, _running)
+    checks: tuple[Callable[[Environment], str], ...] = (
+        _python,
+        _folder,
+        _secrets,
+        _tables,
+        _system,
+        _shop,
+        _running,
+    )
     failed = 0
     for check in checks:
         name = check.__name__.lstrip("_")
@@ -29,7 +37,9 @@ def doctor() -> None:
             typer.echo(f"ok    {name:<8} {check(env)}")
         except Exception as error:
             failed += 1
-            said = str(error) if isinstance(error, Refused | environment.BadEnvironment) else one_sentence(error)
+            said = (
+                str(error) if isinstance(error, Refused | environment.BadEnvironment) else one_sentence(error)
+            )
             typer.echo(f"FAIL  {name:<8} {said}")
     if failed:
         raise typer.Exit(1)
@@ -84,9 +94,20 @@ def _shop(env: Environment) -> str:
     start()
     from tollkeeper.catalog.queries import current_shop
 
-    return f"the book knows the shop {current_shop().brand.name}"
+    return f"the book knows the shop {current_shop().brand}"
 
 
 def _running(env: Environment) -> str:
     run = home.read_run_file(env.home)
     return f"`up` runs as process {run['pid']}" if run else "nothing runs on this folder"
+
+
+CHECKS: tuple[Callable[[Environment], str], ...] = (
+    _python,
+    _folder,
+    _secrets,
+    _tables,
+    _system,
+    _shop,
+    _running,
+)

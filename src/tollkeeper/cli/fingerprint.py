@@ -12,7 +12,15 @@ from tollkeeper.config.environment import Environment
 
 def fingerprint(env: Environment) -> str:
     """A short text that changes with any migration, file of the shop, address, or version of Django."""
-    facts = (version("django"), version("django-allauth"), env.shop, env.port, env.live, env.public_url, env.gate_url)
+    facts = (
+        version("django"),
+        version("django-allauth"),
+        env.shop,
+        env.port,
+        env.live,
+        env.public_url,
+        env.gate_url,
+    )
     seen = hashlib.sha256(repr(facts).encode())
     for path in sorted(_files(env)):
         status = path.stat()

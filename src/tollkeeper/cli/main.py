@@ -6,12 +6,14 @@ import sys
 
 import typer
 
+from tollkeeper.catalog.mistakes import BadShop
 from tollkeeper.cli.doctor import doctor
 from tollkeeper.cli.errors import Refused, keep_story, one_sentence
 from tollkeeper.cli.gate import gate
 from tollkeeper.cli.lint import lint
 from tollkeeper.cli.migrate import migrate
 from tollkeeper.cli.operator import app as operator
+from tollkeeper.cli.shop import app as shop
 from tollkeeper.cli.test import test
 from tollkeeper.cli.tour import tour
 from tollkeeper.cli.up import up
@@ -31,8 +33,9 @@ app = typer.Typer(
 )
 for command in (up, tour, web, gate, worker, migrate, doctor):
     app.command()(command)
-for command in (test, lint):
-    app.command(context_settings=_PASS_ON)(command)
+app.command()(lint)
+app.command(context_settings=_PASS_ON)(test)
+app.add_typer(shop, name="shop", help="A shop's files.")
 app.add_typer(operator, name="operator", help="Who may work at the desk.")
 
 
@@ -40,7 +43,7 @@ def main() -> None:
     """Run one command. Exit code 0 only on success; a failure is one sentence on stderr."""
     try:
         app(prog_name="tollkeeper")
-    except (Refused, BadEnvironment) as error:
+    except (Refused, BadEnvironment, BadShop) as error:
         sys.exit(_tell(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)

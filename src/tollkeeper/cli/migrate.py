@@ -19,7 +19,9 @@ def migrate() -> None:
     from django.core.management import call_command
 
     from tollkeeper.catalog.services import load_shop
+    from tollkeeper.catalog.shopfile import read_shop
 
+    read_shop(env.shop)  # a mistake in it is told before anything is touched
     call_command("migrate", database="keystore", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)
     if not env.redis_url:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from typing import Annotated
 
 import typer
@@ -19,20 +21,21 @@ def operator() -> None:
 
 @app.command()
 def add(email: Annotated[str, typer.Argument(help="The operator's e-mail address.")]) -> None:
-    """Give a person the desk: makes the account if there is none, and prints how to sign in.
+    """Give a person the desk: makes the account if there is none, and prints a new password once.
+
+    The password is made here, or taken from TOLLKEEPER_OPERATOR_PASSWORD.
 
     Example: tollkeeper operator add ops@example.com
     """
     start()
-    from django.core.exceptions import ValidationError
-    from django.core.validators import validate_email
+    from tollkeeper.accounts import services
 
-    from tollkeeper.accounts.services import make_operator
-
+    given = os.environ.get("TOLLKEEPER_OPERATOR_PASSWORD", "")
+    password = given or secrets.token_urlsafe(18)
     try:
-        validate_email(email)
-    except ValidationError:
-        raise Refused("that is not an e-mail address") from None
-    made = make_operator(email)
-    typer.echo("The account was made." if made else "The account was there; it may use the desk now.")
-    typer.echo("Sign in on the storefront with a code sent to that address.")
+        services.add_operator(email, password)
+    except services.Refused as refusal:
+        raise Refused(str(refusal)) from None
+    typer.echo("This person may use the desk now.")
+    if not given:
+        typer.echo(f"Password, shown only here: {password}")

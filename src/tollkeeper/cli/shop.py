@@ -63,9 +63,13 @@ def _print_shop(file: ShopFile) -> None:
             slug,
             terms.kind,
             "\n".join(
-                money.show(p.amount_minor, p.currency) + (f" / {p.period}" if p.period else "") for p in terms.prices
+                money.show(p.amount_minor, p.currency) + (f" / {p.period}" if p.period else "")
+                for p in terms.prices
             ),
-            "\n".join(f"{g.amount:,} {g.unit}{f' / {plan.period}' if g.per == 'period' else ''}" for g in plan.grants),
+            "\n".join(
+                f"{g.amount:,} {g.unit}{f' / {plan.period}' if g.per == 'period' else ''}"
+                for g in plan.grants
+            ),
             "\n".join(f"{limit.amount:,} {limit.unit} / {limit.window} s" for limit in plan.limits),
         )
     routes = Table("route", "call", "cost", "upstream")

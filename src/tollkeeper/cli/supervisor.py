@@ -147,7 +147,7 @@ class Supervisor:
                 break
             child.falls += 1
             delay = FIRST_DELAY_S if time.monotonic() - began > STEADY_S else min(delay * 2, LONGEST_DELAY_S)
-            say(f"{child.program.name:>{self._width}} | ended ({_cause(code)}); starting it again in {delay:.1f} s")
+            self._say(child, f"ended ({_cause(code)}); starting it again in {delay:.1f} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
         log.close()
@@ -167,12 +167,17 @@ class Supervisor:
                 break
             text = redact(line.decode(errors="replace").rstrip())
             child.last_lines = [*child.last_lines[-4:], text]
-            log.emit(logging.makeLogRecord({"msg": f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}"}))
-            say(f"{child.program.name:>{self._width}} | {text}")
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            log.emit(logging.makeLogRecord({"msg": f"{stamp} {text}"}))
+            self._say(child, text)
         transport.close()
 
+    def _say(self, child: Child, text: str) -> None:
+        say(f"{child.program.name:>{self._width}} | {text}")
+
     def _open_log(self, name: str) -> RotatingFileHandler:
-        return RotatingFileHandler(self._logs / f"{name}.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+        path = self._logs / f"{name}.log"
+        return RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
 
     async def wait_until_all_answer(self, timeout_s: float) -> Child | None:
         """None when every child answers, or the first that still does not after ``timeout_s`` seconds."""
@@ -196,9 +201,8 @@ async def _answers(child: Child) -> bool:
         async with asyncio.timeout(10):
             reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
             try:
-                writer.write(
-                    f"GET {program.path} HTTP/1.1\r\nHost: 127.0.0.1:{program.port}\r\nConnection: close\r\n\r\n".encode()
-                )
+                ask = f"GET {program.path} HTTP/1.1\r\nHost: 127.0.0.1:{program.port}\r\n"
+                writer.write(f"{ask}Connection: close\r\n\r\n".encode())
                 status = (await reader.readline()).split()
             finally:
                 writer.close()

@@ -33,6 +33,7 @@ def test(context: typer.Context) -> None:
     for book, arguments in runs:
         typer.echo(f"— tests, book on {book} —")
         chosen = {**os.environ, "TOLLKEEPER_TEST_BOOK": book}
-        codes.append(subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=root, env=chosen, check=False))  # noqa: S603
-    if any(run.returncode for run in codes):
+        command = [sys.executable, "-m", "pytest", *arguments]
+        codes.append(subprocess.run(command, cwd=root, env=chosen, check=False).returncode)
+    if any(codes):
         raise typer.Exit(1)
