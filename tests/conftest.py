@@ -44,7 +44,9 @@ def _postgres() -> Postgres:
 
 
 def _prepare_environment() -> None:
-    for name in [n for n in os.environ if n.startswith(("TOLLKEEPER_", "STRIPE_")) and n != "TOLLKEEPER_TEST_BOOK"]:
+    for name in [
+        n for n in os.environ if n.startswith(("TOLLKEEPER_", "STRIPE_")) and n != "TOLLKEEPER_TEST_BOOK"
+    ]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
     os.environ.pop("REDIS_URL", None)
@@ -73,16 +75,16 @@ hypothesis.settings.load_profile("tollkeeper")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of the book may also use the keystore; tests of whole processes get more time."""
+    slow = (ROOT / "tests" / "journeys", ROOT / "tests" / "browser")
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
         if marker is None and fixtures & {"db", "transactional_db"}:
-            item.add_marker(
-                pytest.mark.django_db(transaction="transactional_db" in fixtures, databases="__all__"), append=False
-            )
-        elif marker is not None and "databases" not in marker.kwargs:
-            item.add_marker(pytest.mark.django_db(*marker.args, **marker.kwargs, databases="__all__"), append=False)
-        if item.path.is_relative_to(ROOT / "tests" / "journeys") or item.path.is_relative_to(ROOT / "tests" / "browser"):
+            marker = pytest.mark.django_db(transaction="transactional_db" in fixtures).mark
+        if marker is not None and "databases" not in marker.kwargs:
+            facts = {**marker.kwargs, "databases": "__all__"}
+            item.add_marker(pytest.mark.django_db(*marker.args, **facts), append=False)
+        if any(item.path.is_relative_to(folder) for folder in slow):
             item.add_marker(pytest.mark.timeout(240), append=False)
 
 

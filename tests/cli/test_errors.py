@@ -7,7 +7,12 @@ from tollkeeper.cli.errors import keep_story, one_sentence, redact
 
 @pytest.mark.parametrize(
     "text",
-    ["ada@example.org", "<ada.l+x@mail.example.org>", "to=ada@example.org;", "UNIQUE failed: 'ada@example.org'"],
+    [
+        "ada@example.org",
+        "<ada.l+x@mail.example.org>",
+        "to=ada@example.org;",
+        "UNIQUE failed: 'ada@example.org'",
+    ],
 )
 def test_redact_takes_addresses_out(text: str) -> None:
     assert "example.org" not in redact(text)
@@ -23,9 +28,10 @@ def test_story_is_kept_without_addresses(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("TOLLKEEPER_HOME", str(tmp_path))
     try:
         raise ValueError("no such person: ada@example.org")
-    except ValueError as error:
-        path = keep_story(error)
-        assert one_sentence(error) == "ValueError: no such person: <address>"
+    except ValueError as caught:
+        error = caught
+    path = keep_story(error)
+    assert one_sentence(error) == "ValueError: no such person: <address>"
     assert path is not None
     story = path.read_text()
     assert "Traceback" in story

@@ -18,7 +18,17 @@ from tests.services.postgres import free_port
 from tollkeeper.cli.supervisor import Program, Supervisor, python
 
 SLEEPER = "import time; time.sleep(60)"
-SERVER = "import http.server, sys; http.server.test(http.server.SimpleHTTPRequestHandler, port={port}, bind='127.0.0.1')"
+SERVER = """
+from http.server import SimpleHTTPRequestHandler, test
+test(SimpleHTTPRequestHandler, port={port}, bind="127.0.0.1")
+"""
+BROKEN = "raise SystemExit('no such thing')"
+TALKER = f"print('mail to ada@example.org'); {SLEEPER}"
+PARENT = f"""
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid)
+time.sleep(60)
+"""
 
 
 def alive(pid: int) -> bool:
@@ -52,7 +62,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def test_a_killed_child_is_started_again_and_all_end_together(tmp_path: Path) -> None:
     async def story() -> tuple[int, int, list[dict[str, int]]]:
-        supervisor, told = make(tmp_path, Program("one", python("-c", SLEEPER)), Program("two", python("-c", SLEEPER)))
+        supervisor, told = make(
+            tmp_path, Program("one", python("-c", SLEEPER)), Program("two", python("-c", SLEEPER))
+        )
         running = asyncio.create_task(supervisor.run())
         await until(lambda: bool(told) and len(told[-1]) == 2)
         first = told[-1]["one"]
@@ -69,10 +81,8 @@ def test_a_killed_child_is_started_again_and_all_end_together(tmp_path: Path) ->
 
 
 def test_what_a_killed_child_leaves_is_swept(tmp_path: Path) -> None:
-    code = f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]); print(p.pid); time.sleep(60)"
-
     async def story() -> int:
-        supervisor, told = make(tmp_path, Program("parent", python("-c", code)))
+        supervisor, told = make(tmp_path, Program("parent", python("-c", PARENT)))
         running = asyncio.create_task(supervisor.run())
         child = supervisor.children[0]
         await until(lambda: bool(child.last_lines))
@@ -83,7 +93,8 @@ def test_what_a_killed_child_leaves_is_swept(tmp_path: Path) -> None:
         await running
         return grandchild
 
-    assert eventually(lambda pid=asyncio.run(story()): not alive(pid))
+    grandchild = asyncio.run(story())
+    assert eventually(lambda: not alive(grandchild))
 
 
 def test_a_child_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +133,7 @@ def test_waits_for_answers_and_names_the_silent_one(tmp_path: Path) -> None:
 
 def test_a_child_that_keeps_falling_is_reported_early(tmp_path: Path) -> None:
     async def story() -> tuple[int, list[str]]:
-        supervisor, _ = make(tmp_path, Program("broken", python("-c", "raise SystemExit('no such thing')"), free_port()))
+        supervisor, _ = make(tmp_path, Program("broken", python("-c", BROKEN), free_port()))
         running = asyncio.create_task(supervisor.run())
         broken = await supervisor.wait_until_all_answer(30.0)
         supervisor.stop()
@@ -135,9 +146,11 @@ def test_a_child_that_keeps_falling_is_reported_early(tmp_path: Path) -> None:
     assert lines[-1] == "no such thing"
 
 
-def test_lines_reach_terminal_and_log_without_addresses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_reach_terminal_and_log_without_addresses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def story() -> None:
-        supervisor, _ = make(tmp_path, Program("talker", python("-c", f"print('mail to ada@example.org'); {SLEEPER}")))
+        supervisor, _ = make(tmp_path, Program("talker", python("-c", TALKER)))
         running = asyncio.create_task(supervisor.run())
         await until(lambda: bool(supervisor.children[0].last_lines))
         supervisor.stop()

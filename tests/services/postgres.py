@@ -35,12 +35,25 @@ class Postgres:
         if os.geteuid() == 0:
             self._become_nobody()
         data = self._base / "data"
-        self._run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+        self._run(
+            "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C.UTF-8",
+        )
         self.port = free_port()
-        flags = [part for flag in _FLAGS for part in ("-c", flag)]
+        flags = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._base)]
+        flags += [part for flag in _FLAGS for part in ("-c", flag)]
         with (self._base / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self._base, *flags],
+                [self._programs / "postgres", "-D", data, *flags],
                 stderr=log,
                 env=self._environment,
                 cwd=self._base,

@@ -23,9 +23,8 @@ class RunningShop:
     def __init__(self, home: Path, *, extra: Mapping[str, str] | None = None, shop: str = "twtapi") -> None:
         self.home = home
         self.port = free_base_port()
-        cleared = {name: value for name, value in os.environ.items() if not name.startswith(("TOLLKEEPER_", "STRIPE_"))}
-        for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"):
-            cleared.pop(name, None)
+        foreign = ("TOLLKEEPER_", "STRIPE_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+        cleared = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environment = {**cleared, "TOLLKEEPER_HOME": str(home), **(extra or {})}
         self.output = home.parent / f"{home.name}-up.txt"
         with self.output.open("wb") as output:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
@@ -26,6 +26,10 @@ class EpochField(models.BigIntegerField):
     For tables that the gate reads and writes without Django: the same number on
     SQLite and PostgreSQL.
     """
+
+    if TYPE_CHECKING:  # what may be assigned and what is read, for django-stubs
+        _pyi_private_set_type: dt.datetime | models.expressions.Combinable  # type: ignore[assignment]
+        _pyi_private_get_type: dt.datetime  # type: ignore[assignment]
 
     def get_prep_value(self, value: Any) -> int | None:
         if isinstance(value, dt.datetime):
