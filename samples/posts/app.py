@@ -28,7 +28,9 @@ MAX_BODY = 64 * 1024
 
 def show_user(user: User) -> dict[str, Any]:
     """A person as JSON."""
-    shown = {name: getattr(user, name) for name in ("id", "username", "name", "bio", "location", "created_at")}
+    shown = {
+        name: getattr(user, name) for name in ("id", "username", "name", "bio", "location", "created_at")
+    }
     metrics = {"followers": len(user.followers), "following": len(user.following), "posts": user.posts_count}
     return {**shown, "verified": user.verified, "metrics": metrics}
 
@@ -139,7 +141,9 @@ async def search_posts(request: Request) -> Response:
     data = load()
     terms = search.parse(request.query_params.get("q", ""))
     since, until = _day(request, "since"), _day(request, "until")
-    found = [post for post in data.posts if since <= post.created_at < until and search.matches(post, terms, data)]
+    found = [
+        post for post in data.posts if since <= post.created_at < until and search.matches(post, terms, data)
+    ]
     if choice(request, "sort", ("recent", "top")) == "top":
         found.sort(key=lambda post: -post.like_count)
     return _posts(request, tuple(found))
@@ -152,7 +156,9 @@ async def search_users(request: Request) -> Response:
     fields = ("username", "name", "bio", "location")
     return _users(
         request,
-        tuple(user for user in load().users if any(query in getattr(user, name).casefold() for name in fields)),
+        tuple(
+            user for user in load().users if any(query in getattr(user, name).casefold() for name in fields)
+        ),
     )
 
 
@@ -190,7 +196,9 @@ class Guard:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
             if not hmac.compare_digest(given, self.key):
-                refusal = problem(Problem(401, "upstream_credential", f"this API is called through its gate ({HEADER})"))
+                refusal = problem(
+                    Problem(401, "upstream_credential", f"this API is called through its gate ({HEADER})")
+                )
                 await refusal(scope, receive, send)
                 return
         await self.app(scope, receive, send)

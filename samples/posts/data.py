@@ -114,7 +114,9 @@ def _people(chance: random.Random, words: dict[str, Any]) -> list[dict[str, Any]
     people = []
     for serial, name in enumerate(names):
         first, last = name.split()
-        shape = chance.choice([f"{first}_{last}", f"{first}{last}", f"{last}{chance.randint(10, 99)}", f"the{first}"])
+        shape = chance.choice(
+            [f"{first}_{last}", f"{first}{last}", f"{last}{chance.randint(10, 99)}", f"the{first}"]
+        )
         main = chance.choices(topics, weights)[0]
         joined = END - SPAN - dt.timedelta(seconds=chance.randint(0, 900 * 86_400))
         people.append(
@@ -122,7 +124,9 @@ def _people(chance: random.Random, words: dict[str, Any]) -> list[dict[str, Any]
                 "id": _id(joined, serial),
                 "username": shape.lower(),
                 "name": name,
-                "bio": _fill(chance, words, words["topics"][main], chance.choice(words["topics"][main]["bio"])),
+                "bio": _fill(
+                    chance, words, words["topics"][main], chance.choice(words["topics"][main]["bio"])
+                ),
                 "location": chance.choice(words["place"]),
                 "created_at": _stamp(joined),
                 "verified": chance.random() < 0.15,
@@ -138,7 +142,9 @@ def _people(chance: random.Random, words: dict[str, Any]) -> list[dict[str, Any]
     return people
 
 
-def _drafts(chance: random.Random, words: dict[str, Any], people: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _drafts(
+    chance: random.Random, words: dict[str, Any], people: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Posts in the order of time; a third of them answer an earlier one."""
     moments = sorted(END - SPAN * chance.random() ** 1.3 for _ in range(POSTS))
     fame = [person["fame"] ** 0.5 for person in people]
@@ -171,7 +177,9 @@ def _drafts(chance: random.Random, words: dict[str, Any], people: list[dict[str,
     return drafts
 
 
-def _say(chance: random.Random, words: dict[str, Any], topic: dict[str, Any], parent: dict[str, Any] | None) -> str:
+def _say(
+    chance: random.Random, words: dict[str, Any], topic: dict[str, Any], parent: dict[str, Any] | None
+) -> str:
     if parent is not None:
         return f"@{parent['username']} " + _fill(chance, words, topic, chance.choice(words["reply"]))
     text = _fill(chance, words, topic, chance.choice(topic["post"]))
@@ -196,7 +204,10 @@ def _finish(chance: random.Random, people: list[dict[str, Any]], drafts: list[di
             fans[idol].append(person["id"])
     users = tuple(
         User(
-            **{name: p[name] for name in ("id", "username", "name", "bio", "location", "created_at", "verified")},
+            **{
+                name: p[name]
+                for name in ("id", "username", "name", "bio", "location", "created_at", "verified")
+            },
             followers=tuple(reversed(fans[p["id"]])),
             following=tuple(reversed(idols[p["id"]])),
             posts_count=written[p["id"]],
@@ -208,7 +219,10 @@ def _finish(chance: random.Random, people: list[dict[str, Any]], drafts: list[di
         likes = int(draft["author"]["fame"] * chance.paretovariate(1.3)) + answers[draft["id"]]
         posts.append(
             Post(
-                **{name: draft[name] for name in ("id", "text", "created_at", "lang", "source", "conversation_id")},
+                **{
+                    name: draft[name]
+                    for name in ("id", "text", "created_at", "lang", "source", "conversation_id")
+                },
                 author_id=draft["author"]["id"],
                 in_reply_to=draft["parent"]["id"] if draft["parent"] else None,
                 hashtags=tuple(_TAG.findall(draft["text"])),

@@ -63,7 +63,7 @@ def test_what_is_missing_is_shown_at_the_table_around_it() -> None:
 
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=6)
-TEXTS = st.text(st.sampled_from('ab"\'\\#[]{},= \n'), max_size=8)
+TEXTS = st.text(st.sampled_from("ab\"'\\#[]{},= \n"), max_size=8)
 VALUES = st.recursive(
     st.integers(-9, 9) | st.booleans() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
@@ -73,7 +73,11 @@ VALUES = st.recursive(
 
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_inline(v)}" for k, v in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_inline(v)}" for k, v in value.items())
+            + "}"
+        )
     if isinstance(value, list):
         return "[ # open\n" + ",\n".join(map(_inline, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
@@ -104,4 +108,5 @@ def test_no_value_is_without_a_line(tables: dict[str, dict[str, Any]], arrays: l
     for path in _paths(data):
         assert path in lines
         line = lines.find(path)
-        assert line is not None and 1 <= line <= text.count("\n") + 1
+        assert line is not None
+        assert 1 <= line <= text.count("\n") + 1

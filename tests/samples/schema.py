@@ -16,8 +16,32 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 FORMATS = {"date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "date": r"\d{4}-\d\d-\d\d"}
 KNOWN = frozenset(
-    "type properties required additionalProperties items enum const pattern format minimum maximum minLength "
-    "maxLength minItems maxItems allOf oneOf anyOf $ref description default example examples title".split()
+    [
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "allOf",
+        "oneOf",
+        "anyOf",
+        "$ref",
+        "description",
+        "default",
+        "example",
+        "examples",
+        "title",
+    ]
 )
 
 
@@ -41,15 +65,7 @@ def errors(document: dict[str, Any], schema: Any, value: Any, at: str = "$") -> 
         fits = any(isinstance(value, TYPES[name]) for name in names)
         if not fits or (isinstance(value, bool) and "boolean" not in names):
             return [*found, f"{at}: {value!r} is not {types}"]
-    for part in schema.get("allOf", ()):
-        found += errors(document, part, value, at)
-    for word in ("oneOf", "anyOf"):
-        if word in schema and not any(not errors(document, part, value, at) for part in schema[word]):
-            found.append(f"{at}: fits none of {word}")
-    if "enum" in schema and value not in schema["enum"]:
-        found.append(f"{at}: {value!r} is not in {schema['enum']}")
-    if "const" in schema and value != schema["const"]:
-        found.append(f"{at}: {value!r} is not {schema['const']!r}")
+    found += _combined(document, schema, value, at)
     if isinstance(value, str):
         found += _text(schema, value, at)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -62,6 +78,20 @@ def errors(document: dict[str, Any], schema: Any, value: Any, at: str = "$") -> 
             found += errors(document, schema.get("items", {}), item, f"{at}[{position}]")
     elif isinstance(value, dict):
         found += _table(document, schema, value, at)
+    return found
+
+
+def _combined(document: dict[str, Any], schema: dict[str, Any], value: Any, at: str) -> list[str]:
+    found: list[str] = []
+    for part in schema.get("allOf", ()):
+        found += errors(document, part, value, at)
+    for word in ("oneOf", "anyOf"):
+        if word in schema and not any(not errors(document, part, value, at) for part in schema[word]):
+            found.append(f"{at}: fits none of {word}")
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{at}: {value!r} is not in {schema['enum']}")
+    if "const" in schema and value != schema["const"]:
+        found.append(f"{at}: {value!r} is not {schema['const']!r}")
     return found
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tollkeeper.core.toml_lines import Path
 from tollkeeper.catalog.schema import Plan, Route, ShopFile
 from tollkeeper.core import money
+from tollkeeper.core.toml_lines import Path
 
 Finding = tuple[Path, str, str]
 
@@ -40,7 +40,11 @@ def _shop(shop: ShopFile, known: Known) -> Iterator[Finding]:
             yield _dangling(("payments", "providers", position), "payment provider", name, known.providers)
     yield from _repeated(("payments", "providers"), shop.payments.providers, "provider")
     if shop.tax.mode == "none" and shop.tax.rates:
-        yield ("tax", "rates"), "rates without a tax", 'remove them, or set mode to "inclusive" or "exclusive"'
+        yield (
+            ("tax", "rates"),
+            "rates without a tax",
+            'remove them, or set mode to "inclusive" or "exclusive"',
+        )
     if shop.tax.mode != "none" and not shop.tax.rates:
         yield ("tax", "mode"), "a tax without rates", 'add rates, like { DE = "19" }'
     for country, rate in shop.tax.rates.items():
@@ -63,6 +67,12 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
         yield _dangling((*here, "provisioner"), "provisioner", plan.provisioner, known.provisioners)
     if plan.provisioner == "gate_key" and plan.target:
         yield (*here, "target"), "our own gate needs no target", "remove it"
+    yield from _limits(here, plan)
+    yield from _names(shop, here, plan)
+    yield from _words(shop, here, slug, plan)
+
+
+def _limits(here: Path, plan: Plan) -> Iterator[Finding]:
     yield from _repeated((*here, "limits"), [limit.name for limit in plan.limits], "limit")
     seen: dict[tuple[str, int], int] = {}
     for position, limit in enumerate(plan.limits):
@@ -70,6 +80,9 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
         if first != position:
             place = (*here, "limits", position)
             yield place, f"limits {limit.unit} over the same window as limits[{first}]", "keep one of them"
+
+
+def _names(shop: ShopFile, here: Path, plan: Plan) -> Iterator[Finding]:
     routes = {route.name for route in shop.routes}
     for position, name in enumerate(plan.routes):
         if name not in routes:
@@ -78,6 +91,9 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
     for position, name in enumerate(plan.scopes):
         if name not in scopes:
             yield _dangling((*here, "scopes", position), "scope", name, tuple(sorted(scopes)))
+
+
+def _words(shop: ShopFile, here: Path, slug: str, plan: Plan) -> Iterator[Finding]:
     for language in plan.words:
         if language not in shop.languages:
             yield _dangling((*here, "words", language), "language", language, tuple(shop.languages))
@@ -100,13 +116,21 @@ def _prices(here: Path, plan: Plan) -> Iterator[Finding]:
             money.parse(str(price.amount), price.currency)
         except money.BadAmount:
             digits = money.decimals(price.currency)
-            yield (*place, "amount"), f"{price.amount} is finer than {price.currency}", f"use {digits} decimals"
+            yield (
+                (*place, "amount"),
+                f"{price.amount} is finer than {price.currency}",
+                f"use {digits} decimals",
+            )
         if plan.kind == "free" and price.amount:
             yield (*place, "amount"), "a free plan costs nothing", 'write "0.00", or change the kind'
         if plan.kind != "free" and not price.amount:
             yield (*place, "amount"), "costs nothing", 'make the plan\'s kind "free", or name a price'
         if plan.kind == "subscription" and price.period != plan.period:
-            yield place, f"must renew every {plan.period or 'period'}", f'add period = "{plan.period or "month"}"'
+            yield (
+                place,
+                f"must renew every {plan.period or 'period'}",
+                f'add period = "{plan.period or "month"}"',
+            )
         if plan.kind != "subscription" and price.period is not None:
             yield (*place, "period"), f"a {plan.kind} plan is not charged again", "remove the period"
 
@@ -124,7 +148,11 @@ def _grants(shop: ShopFile, here: Path, plan: Plan) -> Iterator[Finding]:
         if grant.amount == 0:
             yield (*place, "amount"), "grants nothing", "write how many units, or remove the grant"
         if grant.per == "period" and plan.period is None:
-            yield (*place, "per"), "the plan has no period", 'add period = "month" to the plan, or use per = "once"'
+            yield (
+                (*place, "per"),
+                "the plan has no period",
+                'add period = "month" to the plan, or use per = "once"',
+            )
         if grant.per == "period" and grant.lasts is not None:
             yield (*place, "lasts"), "what comes every period ends with it", "remove it"
 

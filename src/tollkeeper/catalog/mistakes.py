@@ -47,7 +47,9 @@ def dotted(path: Path) -> str:
 def from_pydantic(error: Mapping[str, Any], file: str, lines: LineIndex) -> Mistake:
     """Pydantic's finding in our words."""
     kind, context = error["type"], error.get("ctx") or {}
-    path: Path = tuple(part for part in error["loc"] if part != "[key]" and not str(part).startswith("function-"))
+    path: Path = tuple(
+        part for part in error["loc"] if part != "[key]" and not str(part).startswith("function-")
+    )
     message, remedy = error["msg"], str(context.get("remedy", ""))
     if kind == "missing":
         message, remedy = "is missing", f"add {path[-1]!r} to {_table(path[:-1])}"

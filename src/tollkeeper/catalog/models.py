@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from tollkeeper.kit.fields import EpochField
@@ -17,7 +19,7 @@ class PlanVersion(models.Model):
     created_at = EpochField()
 
     class Meta:
-        constraints = [
+        constraints: ClassVar = [
             models.UniqueConstraint(fields=["slug", "version"], name="catalog_plan_version"),
             models.UniqueConstraint(fields=["slug", "content_hash"], name="catalog_plan_content"),
         ]

@@ -98,7 +98,9 @@ def _limit(limit: Limit) -> LimitTerms:
     return LimitTerms(name=limit.name, unit=limit.unit, amount=amount, window_s=limit.window, burst=burst)
 
 
-def gate_terms(shop: ShopFile, addresses: Mapping[str, str], docs_url: str = "", version: int = 0) -> GateTerms:
+def gate_terms(
+    shop: ShopFile, addresses: Mapping[str, str], docs_url: str = "", version: int = 0
+) -> GateTerms:
     """What the gates read. ``addresses`` overrides the address of upstreams by name."""
     return GateTerms(
         shop=shop.name,
@@ -163,7 +165,8 @@ def shop_facts(shop: ShopFile, plans: tuple[tuple[str, int], ...]) -> ShopFacts:
         support_url=shop.support.url,
         tax=TaxFacts(shop.tax.mode, {country: int(rate * 100) for country, rate in shop.tax.rates.items()}),
         units={
-            name: UnitFacts(one=unit.one, many=unit.many, currency=unit.currency) for name, unit in shop.units.items()
+            name: UnitFacts(one=unit.one, many=unit.many, currency=unit.currency)
+            for name, unit in shop.units.items()
         },
         plans=plans,
         providers=tuple(shop.payments.providers),

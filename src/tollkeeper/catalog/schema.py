@@ -11,7 +11,15 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 _WINDOW = re.compile(r"([1-9][0-9]*)(s|m|h|d)")
@@ -26,15 +34,21 @@ def _wrong(kind: str, text: str, remedy: str) -> PydanticCustomError:
 
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, float):
-        raise _wrong("money_float", "a floating point number is not exact", f'put it in quotes: "{value:.2f}"')
+        raise _wrong(
+            "money_float", "a floating point number is not exact", f'put it in quotes: "{value:.2f}"'
+        )
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise _wrong("money_type", "an amount of money must be text", 'write it in quotes, like "29.00"')
     if isinstance(value, int):
-        raise _wrong("money_int", f"{value} could mean major or minor units", f'put it in quotes: "{value}.00"')
+        raise _wrong(
+            "money_int", f"{value} could mean major or minor units", f'put it in quotes: "{value}.00"'
+        )
     try:
         amount = Decimal(value)
     except InvalidOperation:
-        raise _wrong("money_text", f"{value!r} is no amount", 'write digits and a point, like "29.00"') from None
+        raise _wrong(
+            "money_text", f"{value!r} is no amount", 'write digits and a point, like "29.00"'
+        ) from None
     if not amount.is_finite():
         raise _wrong("money_text", f"{value!r} is no amount", 'write digits and a point, like "29.00"')
     if amount < 0:
@@ -54,14 +68,18 @@ def _units(value: Any) -> Decimal:
         raise _wrong("units_negative", f"{value} is negative or endless", "write a number from 0 on")
     exponent = amount.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -6:
-        raise _wrong("units_fine", f"{value} is finer than a micro-unit", "use at most six digits after the point")
+        raise _wrong(
+            "units_fine", f"{value} is finer than a micro-unit", "use at most six digits after the point"
+        )
     return amount
 
 
 def _window(value: Any) -> int:
     match = _WINDOW.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise _wrong("window", f"{value!r} is no span of time", 'write a number and s, m, h or d, like "1s" or "30d"')
+        raise _wrong(
+            "window", f"{value!r} is no span of time", 'write a number and s, m, h or d, like "1s" or "30d"'
+        )
     return int(match[1]) * _SECONDS[match[2]]
 
 
@@ -95,7 +113,9 @@ def _path(value: str) -> str:
         raise _wrong("route_path", f"{value!r} is no path", 'begin with "/", without query and without "//"')
     for position, segment in enumerate(segments[1:], 1):
         if ("{" in segment or "}" in segment) and not re.fullmatch(r"\{[a-z_]+(\.\.\.)?\}", segment):
-            raise _wrong("route_segment", f"{segment!r} is no placeholder", "a placeholder fills its segment: {id}")
+            raise _wrong(
+                "route_segment", f"{segment!r} is no placeholder", "a placeholder fills its segment: {id}"
+            )
         if segment.endswith("...}") and position != len(segments) - 1:
             raise _wrong("route_rest", f"{segment!r} takes the rest of the path", "put it at the end")
     return value
@@ -103,7 +123,9 @@ def _path(value: str) -> str:
 
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", value):
-        raise _wrong("url", f"{value!r} is no address", 'write "https://host" or "https://host/base", no key inside')
+        raise _wrong(
+            "url", f"{value!r} is no address", 'write "https://host" or "https://host/base", no key inside'
+        )
     return value.rstrip("/")
 
 

@@ -38,7 +38,9 @@ def load_shop(folder: Path) -> Shop:
     gate = publish.gate_terms(file, where, docs_url=f"{env.public_url}/docs")
     with transaction.atomic():
         before = PlanVersion.objects.count()
-        plans = tuple((slug, _plan_version(publish.plan_terms(slug, plan))) for slug, plan in file.plans.items())
+        plans = tuple(
+            (slug, _plan_version(publish.plan_terms(slug, plan))) for slug, plan in file.plans.items()
+        )
         facts = publish.shop_facts(file, plans)
         _, new_shop = _snapshot(ShopSnapshot, facts)
         version, new_gate = _snapshot(GateSnapshot, gate)

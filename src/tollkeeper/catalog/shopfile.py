@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from tollkeeper.catalog import crosscheck
 from tollkeeper.catalog.crosscheck import Known
-from tollkeeper.core.toml_lines import LineIndex, index
 from tollkeeper.catalog.mistakes import BadShop, Mistake, dotted, from_pydantic
 from tollkeeper.catalog.schema import ShopFile
+from tollkeeper.core.toml_lines import LineIndex, index
 from tollkeeper.kit import plugins
 
 SHOP_FILE = "shop.toml"
@@ -43,10 +43,14 @@ class Sample:
 def installed() -> Known:
     """The plugins that a shop file may name."""
     return Known(
-        meters=plugins.names("tollkeeper.core.meters"),
-        providers=plugins.names("tollkeeper.payments.providers"),
-        provisioners=plugins.names("tollkeeper.delivery.provisioners"),
+        meters=_named("tollkeeper.core.meters", "calls"),
+        providers=_named("tollkeeper.payments.providers", "free"),
+        provisioners=_named("tollkeeper.delivery.provisioners", "gate_key"),
     )
+
+
+def _named(package: str, built_in: str) -> tuple[str, ...]:
+    return tuple(sorted({built_in, *plugins.names(package)}))
 
 
 def read_shop(folder: Path, known: Known | None = None) -> ShopFile:
@@ -55,13 +59,17 @@ def read_shop(folder: Path, known: Known | None = None) -> ShopFile:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise BadShop([_whole(path, "is not there", "copy the folder of a shop that works, like shops/twtapi")]) from None
+        raise BadShop(
+            [_whole(path, "is not there", "copy the folder of a shop that works, like shops/twtapi")]
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadShop([_whole(path, f"cannot be read: {error}", "check its rights and that it is UTF-8")]) from None
+        raise BadShop(
+            [_whole(path, f"cannot be read: {error}", "check its rights and that it is UTF-8")]
+        ) from None
     try:
         data, lines = tomllib.loads(text), index(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadShop([_syntax(path.name, error)]) from None
+        raise BadShop([_syntax(path.name, text, error)]) from None
     try:
         shop = ShopFile.model_validate(data)
     except ValidationError as error:
@@ -87,7 +95,9 @@ def read_api(folder: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else None
-        raise BadShop([Mistake(path.name, "", line, f"cannot be read: {problem}", "correct the YAML")]) from None
+        raise BadShop(
+            [Mistake(path.name, "", line, f"cannot be read: {problem}", "correct the YAML")]
+        ) from None
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise BadShop([_whole(path, "is no OpenAPI document", 'it needs "openapi", "info" and "paths"')])
     return document
@@ -142,12 +152,16 @@ def _compare(shop: ShopFile, path: Path, lines: LineIndex) -> list[Mistake]:
             documented.add(route.name)
         elif template not in GATE_OWN:
             wrong = f"{method} {template} is documented, but no route lets it through"
-            mistakes.append(Mistake(path.name, f"paths.{template}", None, wrong, f"add a route to {SHOP_FILE}"))
+            mistakes.append(
+                Mistake(path.name, f"paths.{template}", None, wrong, f"add a route to {SHOP_FILE}")
+            )
     for position, route in enumerate(shop.routes):
         if route.name not in documented:
             place = ("routes", position)
             wrong = f"{route.name!r} is let through, but not documented"
-            mistakes.append(Mistake(SHOP_FILE, dotted(place), lines.find(place), wrong, f"describe it in {API_FILE}"))
+            mistakes.append(
+                Mistake(SHOP_FILE, dotted(place), lines.find(place), wrong, f"describe it in {API_FILE}")
+            )
     return mistakes
 
 
@@ -155,8 +169,8 @@ def _whole(path: Path, message: str, remedy: str) -> Mistake:
     return Mistake(str(path), "", None, message, remedy)
 
 
-def _syntax(name: str, error: tomllib.TOMLDecodeError) -> Mistake:
+def _syntax(name: str, text: str, error: tomllib.TOMLDecodeError) -> Mistake:
     place = re.search(r"\(at line (\d+), column \d+\)", str(error))
     message = re.sub(r" \(at .*\)$", "", str(error))
-    line = int(place[1]) if place else None
+    line = int(place[1]) if place else text.rstrip("\n").count("\n") + 1  # "at end of document"
     return Mistake(name, "", line, f"is no TOML: {message[0].lower()}{message[1:]}", "correct the line")

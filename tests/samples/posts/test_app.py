@@ -162,16 +162,21 @@ def test_an_unchanged_answer_is_empty(app: Any) -> None:
 
 
 def test_search_means_what_it_says(app: Any) -> None:
-    found = get(app, '/v1/search/posts?q=%22in+the+rain%22+-%23cycling&limit=100').json()["data"]
-    assert found and all("in the rain" in p["text"].lower() and "cycling" not in p["hashtags"] for p in found)
+    found = get(app, "/v1/search/posts?q=%22in+the+rain%22+-%23cycling&limit=100").json()["data"]
+    assert found
+    assert all("in the rain" in p["text"].lower() and "cycling" not in p["hashtags"] for p in found)
     found = get(app, "/v1/search/posts?q=from:romano74&sort=top&limit=100").json()["data"]
     likes = [post["metrics"]["likes"] for post in found]
-    assert likes == sorted(likes, reverse=True) and len(set(p["author_id"] for p in found)) == 1
+    assert likes == sorted(likes, reverse=True)
+    assert len({p["author_id"] for p in found}) == 1
     found = get(app, "/v1/search/posts?q=lang:de&limit=100").json()["data"]
-    assert found and {post["lang"] for post in found} == {"de"}
+    assert found
+    assert {post["lang"] for post in found} == {"de"}
 
 
-@pytest.mark.parametrize(("method", "url", "status"), [("DELETE", "/v1/users", 405), ("GET", "/v2/users", 404)])
+@pytest.mark.parametrize(
+    ("method", "url", "status"), [("DELETE", "/v1/users", 405), ("GET", "/v2/users", 404)]
+)
 def test_what_is_not_there_is_a_problem(app: Any, method: str, url: str, status: int) -> None:
     answer = call(app, method, url, headers=KEY)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")

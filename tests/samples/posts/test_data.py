@@ -18,7 +18,8 @@ def test_the_same_on_every_machine() -> None:
 def test_size_and_variety() -> None:
     data = load()
     assert (len(data.users), len(data.posts)) == (USERS, POSTS)
-    assert len(data.by_username) == USERS and len(data.by_post_id) == POSTS
+    assert len(data.by_username) == USERS
+    assert len(data.by_post_id) == POSTS
     assert len({post.text for post in data.posts}) > POSTS * 0.7
     assert {post.lang for post in data.posts} == {"en", "de", "es", "zh"}
     assert not any("{" in post.text or "}" in post.text for post in data.posts)
