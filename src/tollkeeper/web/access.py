@@ -1,0 +1,42 @@
+"""Who may see a page. Every view of the console and the desk is wrapped in one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+
+from tollkeeper.accounts import services as accounts
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def for_customer(view: Callable[Concatenate[HttpRequest, int, P], HttpResponse]) -> View[P]:
+    """The view gets the id of the signed-in person's customer; strangers are asked to sign in.
+
+    A page of a customer is never kept by a cache. What belongs to somebody else is looked
+    up by this id and therefore simply not found.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return view(request, accounts.ensure_customer(request.user), *args, **kwargs)
+
+    return never_cache(login_required(guarded))
+
+
+def for_staff(view: View[P]) -> View[P]:
+    """Operators only; to everybody else who is signed in the page does not exist."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_staff:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return never_cache(login_required(guarded))

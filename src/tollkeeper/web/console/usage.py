@@ -1,0 +1,35 @@
+"""GET /console/usage/: what was called and what it cost, and what is left."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from tollkeeper.usage import queries as usage
+from tollkeeper.web.access import for_customer
+from tollkeeper.web.console import figures
+
+
+@require_safe
+@for_customer
+def usage_page(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """``?days=`` 7, 30 or 90."""
+    length = figures.period_of(request)
+    days = usage.daily_usage(customer_id, length)
+    routes = usage.top_routes(customer_id, length, limit=50)
+    return render(
+        request,
+        "console/usage.html",
+        {
+            "days": length,
+            "periods": figures.PERIODS,
+            "chart": figures.calls_chart(days),
+            "balances": usage.balances(customer_id),
+            "grants": usage.grants(customer_id),
+            "routes": routes,
+            "most": max((route.calls for route in routes), default=0),
+            "calls": sum(day.calls for day in days),
+            "units": sum(day.units for day in days),
+        },
+    )

@@ -1,0 +1,144 @@
+"""What people are told about an order: one station for each status, with what can be done there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from tollkeeper.delivery import queries as delivery
+from tollkeeper.sales.queries import OrderView
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where a purchase stands. ``busy`` shows a spinner in place of the icon."""
+
+    name: str
+    title: str
+    text: str
+    icon: str
+    mood: str
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A point of the timeline: ``state`` is done, now, todo or bad."""
+
+    label: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button below: a link, or a form if ``post``."""
+
+    label: str
+    url: str
+    kind: str = ""
+    post: bool = False
+
+
+def of(order: OrderView, *, unknown: bool = False) -> Station:
+    """The station of an order; ``unknown`` if the provider was asked and did not answer."""
+    if unknown:
+        return Station(
+            "unknown", _("We do not know yet"),
+            _("The payment provider has not answered. Nothing is lost: we go on asking, and you are never charged twice for one order. You may close this page."),
+            "circle-help", "warn", busy=True,
+        )  # fmt: skip
+    return _STATIONS.get(order.status, _other)(order)
+
+
+def _other(order: OrderView) -> Station:
+    return Station(order.status, _("Order"), _("This order is being looked at."), "circle-help", "warn")
+
+
+_STATIONS = {
+    "awaiting_payment": lambda _order: Station(
+        "awaiting_payment", _("Waiting for your payment"),
+        _("No payment has arrived yet. If you have just paid, this page changes by itself in a moment."),
+        "hourglass", "accent", busy=True,
+    ),
+    "processing": lambda _order: Station(
+        "processing", _("Your bank is working on it"),
+        _("The payment is under way. With some ways of paying this takes days; we write to you when it is there."),
+        "landmark", "accent", busy=True,
+    ),
+    "preparing": lambda _order: Station(
+        "preparing", _("Paid. Preparing your access"),
+        _("This takes a few seconds."), "loader", "accent", busy=True,
+    ),
+    "delivered": lambda _order: Station(
+        "delivered", _("All set"), _("Your plan is active. You can call the API now."), "circle-check", "ok",
+    ),
+    "in_review": lambda _order: Station(
+        "in_review", _("A person is looking at this"),
+        _("What was paid does not match the order. We check it by hand and write to you; you need do nothing."),
+        "scan-search", "warn",
+    ),
+    "expired": lambda _order: Station(
+        "expired", _("This order has expired"), _("No payment came in time. Nothing was charged."), "clock-alert", "warn",
+    ),
+    "cancelled": lambda _order: Station(
+        "cancelled", _("This order was cancelled"), _("Nothing was charged."), "circle-x", "",
+    ),
+    "refunded": lambda _order: Station(
+        "refunded", _("Refunded"), _("The whole amount went back the way it came."), "undo-2", "",
+    ),
+    "part_refunded": lambda _order: Station(
+        "part_refunded", _("Partly refunded"), _("A part of the amount went back the way it came."), "undo-2", "",
+    ),
+    "disputed": lambda _order: Station(
+        "disputed", _("Disputed"), _("Your bank has asked for the money back. Until that is settled this order rests."),
+        "scale", "warn",
+    ),
+    "charged_back": lambda _order: Station(
+        "charged_back", _("Charged back"), _("Your bank has taken the money back. What was bought has ended."), "scale", "crit",
+    ),
+}  # fmt: skip
+
+
+def steps(order: OrderView) -> list[Step]:
+    """Ordered, paid, prepared, delivered: with times as far as they are known."""
+    stamp = "M j, H:i"
+    ended = order.status in ("expired", "cancelled")
+    paid = order.paid_at is not None or order.money in ("paid", "overpaid") or order.total_minor == 0
+    delivered = max((line.delivered_at for line in order.lines if line.delivered_at), default=None)
+    done = order.status == "delivered"
+    return [
+        Step(_("Ordered"), "done", f"{date_format(order.created_at, stamp)} UTC"),
+        Step(
+            _("Paid"),
+            "done" if paid else "bad" if ended else "now",
+            f"{date_format(order.paid_at, stamp)} UTC" if order.paid_at else "",
+        ),
+        Step(_("Access prepared"), "done" if done else "now" if paid and not ended else "todo"),
+        Step(
+            _("Delivered"),
+            "done" if done else "todo",
+            f"{date_format(delivered, stamp)} UTC" if delivered else "",
+        ),
+    ]
+
+
+def actions(order: OrderView, station: Station) -> list[Action]:
+    """What can be done at this station, the main thing first."""
+    page = Action(_("Order and receipt"), reverse("console_order", args=[order.number]), "plain")
+    if station.name == "delivered":
+        waiting = delivery.find_unrevealed(order.customer_id)
+        if waiting is not None:
+            return [Action(_("Show my key"), reverse("console_key_reveal", args=[waiting.id])), page]
+        return [Action(_("To the console"), reverse("console")), page]
+    if station.name == "awaiting_payment":
+        return [
+            Action(_("Pay now"), reverse("checkout_pay", args=[order.number]), "", post=True),
+            Action(_("Choose another plan"), reverse("plans"), "plain"),
+        ]
+    if station.name in ("expired", "cancelled"):
+        return [Action(_("Order again"), reverse("plans"))]
+    return [Action(_("To the console"), reverse("console"), "plain")]

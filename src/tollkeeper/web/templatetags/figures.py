@@ -1,0 +1,171 @@
+"""Template filters: numbers, money, units and times as people read them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext, ngettext
+
+from tollkeeper.core import money
+from tollkeeper.core.terms import MICRO
+from tollkeeper.web import charts
+
+register = template.Library()
+
+
+@register.filter
+def price(minor: int, currency: str) -> str:
+    """Minor units of ``currency`` as an amount: ``2900|price:"USD"`` is ``$29.00``."""
+    return money.show(minor, currency, get_language() or "en")
+
+
+@register.filter
+def round_price(minor: int, currency: str) -> str:
+    """Like ``price``, but without zero cents: for price tags."""
+    text = money.show(minor, currency, get_language() or "en")
+    places = money.decimals(currency)
+    if places and minor % 10**places == 0:
+        for point in (".", ","):
+            text = text.replace(point + "0" * places, "")
+    return text
+
+
+@register.filter
+def units(micro: int) -> str:
+    """Micro-units as units with grouping; up to six digits after the point, where there are any."""
+    sign = "−" if micro < 0 else ""
+    whole, rest = divmod(abs(micro), MICRO)
+    text = number_format(whole, decimal_pos=0, force_grouping=True)
+    if rest:
+        text += "." + f"{rest:06d}".rstrip("0")
+    return sign + text
+
+
+@register.filter
+def short_units(micro: int) -> str:
+    """Micro-units in short: ``12.3k``."""
+    return charts.human(micro / MICRO)
+
+
+@register.filter
+def short(number: float) -> str:
+    """A count in short: ``12.3k``."""
+    return charts.human(number)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """A count with thousands grouped."""
+    return number_format(number, decimal_pos=0, force_grouping=True)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """``0.968`` as ``96.8%``; an absent share as a dash. Never rounded up to 100 %."""
+    if share is None:
+        return "–"
+    text = f"{int(share * 1000) / 10:.1f}"
+    return f"{text.removesuffix('.0')}%"
+
+
+@register.filter
+def latency(us: int | None) -> str:
+    """Microseconds as people read them: ``0.8 ms``, ``142 ms``, ``3.1 s``."""
+    if us is None:
+        return "–"
+    if us < 10_000:
+        return f"{us / 1000:.1f} ms"
+    if us < 10_000_000:
+        return f"{round(us / 1000):,} ms"
+    return f"{us / 1_000_000:.1f} s"
+
+
+@register.filter
+def ago(moment: dt.datetime | None) -> str:
+    """How long ago: ``3 s ago``, ``5 min ago``, then the date."""
+    if moment is None:
+        return gettext("never")
+    seconds = int((timezone.now() - moment).total_seconds())
+    if seconds < 5:
+        return gettext("just now")
+    if seconds < 60:
+        return gettext("%d s ago") % seconds
+    if seconds < 3600:
+        return gettext("%d min ago") % (seconds // 60)
+    if seconds < 86_400:
+        return gettext("%d h ago") % (seconds // 3600)
+    days = seconds // 86_400
+    if days < 30:
+        return ngettext("%d day ago", "%d days ago", days) % days
+    return date_format(moment, "DATE_FORMAT")
+
+
+@register.filter
+def status_kind(status: int | None) -> str:
+    """Colour of an HTTP status."""
+    if not status:
+        return ""
+    return "ok" if status < 400 else "warn" if status < 500 else "crit"
+
+
+_STATES = {
+    "ok": {"active", "delivered", "succeeded", "paid", "done", "closed", "returned", "complete"},
+    "warn": {"queued", "running", "processing", "redirected", "created", "open", "suspended", "ready",
+             "past_due", "held", "partially_refunded", "received", "due"},
+    "crit": {"failed", "dead", "revoked", "disputed", "refunded", "lapsed"},
+}  # fmt: skip
+
+
+@register.filter
+def state_kind(state: str) -> str:
+    """Colour of a state; unknown and resting states are grey."""
+    return next((kind for kind, states in _STATES.items() if state in states), "")
+
+
+@register.filter
+def words(name: str) -> str:
+    """A state's name as words: ``past_due`` → ``Past due``."""
+    text = name.replace("_", " ").replace("-", " ")
+    return text[:1].upper() + text[1:]
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: object) -> str:
+    """The current query string with ``changes``; None or empty removes a name."""
+    values = context["request"].GET.copy()
+    for name, value in changes.items():
+        if value in (None, ""):
+            values.pop(name, None)
+        else:
+            values[name] = str(value)
+    text = values.urlencode()
+    return f"?{text}" if text else "?"
+
+
+@register.filter
+def at(mapping: dict[object, object], key: object) -> object:
+    """The entry of a mapping, or an empty text."""
+    return mapping.get(key, "")
+
+
+@register.filter
+def ms(value: float | None) -> str:
+    """Milliseconds as people read them."""
+    return latency(None if value is None else round(value * 1000))
+
+
+@register.filter
+def ring(balance: object, label: str) -> SafeString:
+    """The gauge of a balance (``usage.queries.BalanceRow``), named ``label``."""
+    used = balance.granted - balance.spendable - balance.held  # type: ignore[attr-defined]
+    return charts.gauge(max(used, 0), balance.granted, label)  # type: ignore[attr-defined]
+
+
+@register.filter
+def share_bar(part: int, whole: int) -> SafeString:
+    """A thin bar: ``part`` of ``whole``."""
+    return charts.share_bar(part, whole)
