@@ -1,0 +1,96 @@
+"""A document as HTML: no inline style, no script, every word escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from tollkeeper.privacy.rendering.document import (
+    Block,
+    Document,
+    Facts,
+    Head,
+    Items,
+    Line,
+    Link,
+    Mark,
+    Para,
+    Piece,
+    Plain,
+    Section,
+    Table,
+)
+
+_TAGS = {"strong": "strong", "code": "code", "gone": "del", "new": "ins"}
+
+
+def render_sections(document: Document) -> str:
+    """All sections, one after the other, for the body of a page."""
+    return "\n".join(render_section(section) for section in document.sections)
+
+
+def render_section(section: Section) -> str:
+    """One section with its heading; the first section of a page may have no title."""
+    title = f'<h2><a href="#{escape(section.id)}">{escape(section.title)}</a></h2>\n' if section.title else ""
+    label = f' aria-label="{escape(section.title)}"' if section.title else ""
+    body = "\n".join(piece for block in section.blocks for piece in _block(block))
+    return f'<section id="{escape(section.id)}"{label}>\n{title}{body}\n</section>'
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Para():
+            kind = f' class="{escape(block.kind)}"' if block.kind else ""
+            yield f"<p{kind}>{_line(block.line)}</p>"
+        case Head():
+            anchor = f' id="{escape(block.id)}"' if block.id else ""
+            yield f"<h3{anchor}>{escape(block.text)}</h3>"
+        case Items():
+            yield "<ul>"
+            yield from (f"<li>{_line(one)}</li>" for one in block.lines)
+            yield "</ul>"
+        case Facts():
+            yield '<dl class="policy-facts">'
+            yield from (
+                f"<div><dt>{escape(term)}</dt><dd>{_line(one)}</dd></div>" for term, one in block.rows
+            )
+            yield "</dl>"
+        case Table():
+            yield from _table(block)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f'<div class="policy-table" role="region" tabindex="0" aria-label="{escape(table.caption)}"><table>'
+    yield f"<caption>{escape(table.caption)}</caption>"
+    yield (
+        "<thead><tr>"
+        + "".join(f'<th scope="col">{escape(head)}</th>' for head in table.heads)
+        + "</tr></thead>"
+    )
+    yield "<tbody>"
+    for row in table.rows:
+        cells = [f'<th scope="row" data-label="{escape(table.heads[0])}">{_line(row[0])}</th>']
+        cells += [
+            f'<td data-label="{escape(head)}">{_line(cell)}</td>'
+            for head, cell in zip(table.heads[1:], row[1:], strict=True)
+        ]
+        yield "<tr>" + "".join(cells) + "</tr>"
+    yield "</tbody></table></div>"
+
+
+def _line(one: Line) -> str:
+    return "".join(map(_piece, one))
+
+
+def _piece(piece: Piece) -> str:
+    match piece:
+        case Plain():
+            return escape(piece.text)
+        case Link():
+            outside = ' rel="noopener"' if piece.href.startswith("https:") else ""
+            return f'<a href="{escape(piece.href)}"{outside}>{escape(piece.text)}</a>'
+        case Mark():
+            if piece.kind == "badge":
+                return f'<span class="badge">{escape(piece.text)}</span>'
+            tag = _TAGS.get(piece.kind, "strong")
+            return f"<{tag}>{escape(piece.text)}</{tag}>"
