@@ -1,0 +1,250 @@
+"""Stripe: hosted Checkout, subscriptions, refunds and disputes through the official SDK.
+
+Only opaque ids, amounts and the words of our own offers are sent: no name, no address, no
+e-mail; the payer types those into Stripe's page. One ``StripeClient`` per installation,
+its address taken from the options, so that a stand-in answers in the demo and in tests
+while the code stays the same. Facts: https://docs.stripe.com/api, version pinned below.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import stripe
+from stripe import StripeClient
+
+from tollkeeper.core.settlement import Collected, RefundFact
+from tollkeeper.payments.providers import (
+    Asked,
+    Hint,
+    Intent,
+    Located,
+    Missing,
+    Processor,
+    Refused,
+    Started,
+    Unsure,
+)
+from tollkeeper.payments.providers._stripe_events import read_event
+from tollkeeper.payments.providers._stripe_facts import (
+    dispute_facts,
+    ident,
+    invoice_facts,
+    plain,
+    refund_facts,
+    session_facts,
+    to_stripe,
+)
+
+API_VERSION = "2026-10-28.endive"
+"""Pinned together with the SDK and the webhook endpoint; the start-up check compares all three."""
+
+PROCESSOR = Processor(
+    name="Stripe Payments Europe, Ltd.",
+    country="IE",
+    purpose="order",
+    data=("order number", "amount and currency", "opaque customer id", "what the payer types on its page"),
+    policy_url="https://stripe.com/privacy",
+)
+
+LOCALES = {"en": "en", "de": "de", "zh-hans": "zh", "fr": "fr", "es": "es"}
+T = TypeVar("T")
+
+
+class StripeProvider:
+    """The adapter. Stripe's objects end here; what leaves are our own facts."""
+
+    name = "stripe"
+    remote = True
+
+    def __init__(
+        self,
+        key: str,
+        secrets: tuple[str, ...],
+        base: str = "",
+        live: bool = False,
+        http_client: stripe.HTTPClient | None = None,
+        account: str = "stripe",
+    ) -> None:
+        self.live = live
+        self.account = account
+        self._secrets = secrets
+        self._key = key
+        addresses: Any = {"api": base} if base else None
+        self._client = StripeClient(
+            key or "sk_test_unset",
+            stripe_version=API_VERSION,
+            base_addresses=addresses or {},
+            http_client=http_client or stripe.RequestsClient(timeout=15),
+            max_network_retries=2,
+        )
+
+    # ---- asking
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        if not self._key:
+            raise Refused("no_api_key")
+        try:
+            return call()
+        except stripe.InvalidRequestError as error:
+            code = error.code or "invalid_request"
+            raise (Missing(code) if code == "resource_missing" else Refused(code)) from error
+        except stripe.IdempotencyError as error:
+            raise Refused("idempotency") from error
+        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+            raise Refused("credentials") from error
+        except stripe.CardError as error:
+            raise Refused(error.code or "card") from error
+        except stripe.StripeError as error:
+            raise Unsure(type(error).__name__) from error
+
+    def start(self, intent: Intent) -> Started:
+        """A Checkout Session: ``payment`` for what is bought once, ``subscription`` for what renews."""
+        links = {"order": intent.order, "attempt": intent.attempt}
+        items: list[Any] = []
+        for item in intent.items:
+            price: dict[str, Any] = {
+                "currency": intent.currency.lower(),
+                "unit_amount": to_stripe(item.unit_minor, intent.currency),
+                "product_data": {"name": item.title},
+            }
+            if intent.period:
+                price["recurring"] = {"interval": intent.period}
+            items.append({"price_data": price, "quantity": item.quantity})
+        params: dict[str, Any] = {
+            "mode": "subscription" if intent.period else "payment",
+            "line_items": items,
+            "client_reference_id": intent.order,
+            "metadata": links,
+            "success_url": intent.success_url,
+            "cancel_url": intent.cancel_url,
+            "expires_at": int(intent.expires_at.timestamp()),
+            "locale": LOCALES.get(intent.language, "auto"),
+        }
+        if intent.period:
+            params["subscription_data"] = {"metadata": {**links, "customer": intent.customer}}
+        else:
+            params["payment_intent_data"] = {"metadata": {**links, "customer": intent.customer}}
+        if intent.payer:
+            params["customer"] = intent.payer
+        elif not intent.period:
+            params["customer_creation"] = "if_required"
+        session = plain(
+            self._ask(
+                lambda: self._client.v1.checkout.sessions.create(
+                    params,  # type: ignore[arg-type]
+                    {"idempotency_key": intent.key},
+                )
+            )
+        )
+        return Started(session["id"], session.get("url") or "")
+
+    def find(self, intent: Intent) -> Started | None:
+        """Page through the sessions made since the attempt and compare our own id."""
+        since = int(intent.created_at.timestamp()) - 60
+        until = since + 26 * 3600
+        pages = self._ask(
+            lambda: self._client.v1.checkout.sessions.list(
+                {"created": {"gte": since, "lte": until}, "limit": 100}
+            )
+        )
+        for session in self._ask(lambda: list(pages.auto_paging_iter())):
+            facts = plain(session)
+            if (facts.get("metadata") or {}).get("attempt") == intent.attempt:
+                return Started(facts["id"], facts.get("url") or "")
+        return None
+
+    def fetch(self, asked: Asked) -> Collected:
+        """The session (or, for a renewal, the invoice) with its payment, refunds and disputes."""
+        v1 = self._client.v1
+        if asked.reference.startswith("in_"):
+            expand = ["payments", "parent.subscription_details.subscription"]
+            row = self._ask(lambda: v1.invoices.retrieve(asked.reference, {"expand": expand}))
+            facts, disputed = invoice_facts(plain(row), asked.order), True
+        else:
+            expand = ["payment_intent.latest_charge", "subscription", "invoice.payments"]
+            row = self._ask(lambda: v1.checkout.sessions.retrieve(asked.reference, {"expand": expand}))
+            session = plain(row)
+            payment = session.get("payment_intent")
+            charge = payment.get("latest_charge") if isinstance(payment, dict) else None
+            facts, disputed = session_facts(session), not isinstance(charge, dict) or charge["disputed"]
+        if facts.state != "succeeded" or not facts.payment:
+            return facts
+        refunds = [refund_facts(r, facts.currency) for r in self._all(v1.refunds, facts.payment)]
+        disputes = [dispute_facts(r, facts.currency) for r in self._all(v1.disputes, facts.payment)] if disputed else []
+        return replace(facts, refunds=tuple(refunds), disputes=tuple(disputes))
+
+    def _all(self, service: Any, payment: str) -> list[Any]:
+        page = self._ask(lambda: service.list({"payment_intent": payment, "limit": 100}))
+        return [plain(row) for row in self._ask(lambda: list(page.auto_paging_iter()))]
+
+    # ---- acting
+
+    def expire(self, reference: str) -> None:
+        """Close an open session; one that is complete or expired already is left as it is."""
+        try:
+            self._ask(lambda: self._client.v1.checkout.sessions.expire(reference))
+        except Refused as error:
+            if error.code in ("credentials", "no_api_key"):
+                raise
+
+    def refund(self, refund: str, payment: str, amount_minor: int, currency: str, order: str) -> RefundFact:
+        """Give back ``amount_minor`` of a payment; ``refund`` is our own row's id."""
+        params: Any = {
+            "payment_intent": payment,
+            "amount": to_stripe(amount_minor, currency),
+            "metadata": {"refund": refund, "order": order},
+        }
+        row = self._ask(lambda: self._client.v1.refunds.create(params, {"idempotency_key": f"re:{refund}"}))
+        return refund_facts(plain(row), currency)
+
+    def forget(self, payer: str) -> None:
+        """Delete the customer object; Stripe keeps what the law makes it keep."""
+        try:
+            self._ask(lambda: self._client.v1.customers.delete(payer))
+        except Missing:
+            return
+
+    # ---- being told
+
+    def read_event(self, body: bytes, signature: str, now: dt.datetime) -> Hint:
+        """Check the signature (several secrets while rotating), both ends of its age, and the form."""
+        return read_event(body, signature, now, self._secrets, self.account)
+
+    def locate(self, kind: str, object_id: str) -> Located:
+        """Which order, session, payment or subscription an object belongs to."""
+        family = kind.split(".")[0]
+        v1 = self._client.v1
+        if kind.startswith("checkout.session."):
+            row = plain(self._ask(lambda: v1.checkout.sessions.retrieve(object_id)))
+            return Located(order=row.get("client_reference_id") or "", reference=object_id)
+        if family == "payment_intent":
+            row = plain(self._ask(lambda: v1.payment_intents.retrieve(object_id)))
+            return Located(order=(row.get("metadata") or {}).get("order", ""), payment=object_id)
+        if kind.startswith("charge.dispute."):
+            return Located(payment=ident(plain(self._ask(lambda: v1.disputes.retrieve(object_id)))["payment_intent"]))
+        if family == "refund" or kind.startswith("charge.refund."):
+            return Located(payment=ident(plain(self._ask(lambda: v1.refunds.retrieve(object_id)))["payment_intent"]))
+        if family == "charge":
+            return Located(payment=ident(plain(self._ask(lambda: v1.charges.retrieve(object_id)))["payment_intent"]))
+        if family == "invoice":
+            row = plain(self._ask(lambda: v1.invoices.retrieve(object_id)))
+            details = (row.get("parent") or {}).get("subscription_details") or {}
+            return Located(invoice=object_id, subscription=ident(details.get("subscription")))
+        if kind.startswith("customer.subscription."):
+            return Located(subscription=object_id)
+        return Located()
+
+
+def build(options: Mapping[str, Any]) -> StripeProvider:
+    """``options``: ``key``, ``secrets`` (tuple), ``base``, ``live``, ``http_client`` for tests."""
+    return StripeProvider(
+        key=options.get("key", ""),
+        secrets=tuple(options.get("secrets", ())),
+        base=options.get("base", ""),
+        live=bool(options.get("live", False)),
+        http_client=options.get("http_client"),
+    )

@@ -1,0 +1,154 @@
+"""What others may read of payments: frozen rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from tollkeeper.payments.models import Attempt, Document, InboxEvent, Payer
+from tollkeeper.payments.services import OPEN
+
+
+class NoSuchDocument(LookupError):
+    """There is no such document, or it is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A document as it was issued. ``facts`` is the snapshot: seller, lines, tax, payment."""
+
+    document_id: int
+    number: str
+    kind: str
+    order_number: str
+    order_id: int
+    customer_id: int
+    currency: str
+    total_minor: int
+    tax_minor: int
+    issued_at: dt.datetime
+    sha256: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try to pay, as the order page shows it."""
+
+    state: str
+    provider: str
+    amount_minor: int
+    currency: str
+    decline: str
+    error: str
+    created_at: dt.datetime
+    succeeded_at: dt.datetime | None
+
+
+_DOCUMENTS = Document.objects.select_related("series", "order")
+
+
+def _receipt(row: Document) -> Receipt:
+    return Receipt(
+        row.pk,
+        row.label,
+        row.kind,
+        row.order.number,
+        row.order_id,
+        row.order.customer_id,
+        row.currency,
+        row.total_minor,
+        row.tax_minor,
+        row.issued_at,
+        row.sha256,
+        json.loads(row.snapshot),
+    )
+
+
+def find_receipt(customer_id: int, order_number: str) -> Receipt | None:
+    """The receipt or invoice of a customer's order, if one was issued."""
+    row = _DOCUMENTS.filter(order__customer_id=customer_id, order__number=order_number)
+    found = row.exclude(kind="credit_note").first()
+    return _receipt(found) if found else None
+
+
+def get_receipt(customer_id: int, order_number: str) -> Receipt:
+    """The same; raises :class:`NoSuchDocument`."""
+    found = find_receipt(customer_id, order_number)
+    if found is None:
+        raise NoSuchDocument(order_number)
+    return found
+
+
+def list_documents(customer_id: int, order_number: str | None = None) -> tuple[Receipt, ...]:
+    """All documents of a customer (or of one order), oldest first, credit notes included."""
+    rows = _DOCUMENTS.filter(order__customer_id=customer_id)
+    if order_number is not None:
+        rows = rows.filter(order__number=order_number)
+    return tuple(_receipt(row) for row in rows.order_by("issued_at", "pk"))
+
+
+def document_by_id(document_id: int) -> Receipt:
+    """A document; raises :class:`NoSuchDocument`."""
+    row = _DOCUMENTS.filter(pk=document_id).first()
+    if row is None:
+        raise NoSuchDocument(str(document_id))
+    return _receipt(row)
+
+
+def list_attempts(order_id: int) -> tuple[AttemptView, ...]:
+    """The tries to pay an order, oldest first."""
+    return tuple(
+        AttemptView(
+            row.state,
+            row.provider,
+            row.asked_minor,
+            row.currency,
+            row.decline,
+            row.error,
+            row.created_at,
+            row.succeeded_at,
+        )
+        for row in Attempt.objects.filter(order_id=order_id).order_by("created_at")
+    )
+
+
+def payer_reference(customer_id: int, provider: str, live: bool) -> str:
+    """The newest opaque id under which the provider knows the customer, or empty text."""
+    rows = Payer.objects.filter(customer_id=customer_id, provider=provider, live=live)
+    return rows.order_by("-pk").values_list("reference", flat=True).first() or ""
+
+
+def order_of(provider: str, *, number: str = "", reference: str = "", payment: str = "") -> int | None:
+    """The order that an event is about, by our number, the provider's session or its payment."""
+    rows = Attempt.objects.filter(provider=provider)
+    wanted = Q(pk=None)
+    if number:
+        wanted |= Q(order__number=number)
+    if reference:
+        wanted |= Q(reference=reference)
+    if payment:
+        wanted |= Q(payment=payment)
+    return rows.filter(wanted).values_list("order_id", flat=True).first()
+
+
+def stale_orders(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
+    """Ids of orders with an open attempt that nobody has looked at since ``before``."""
+    unseen = Q(checked_at=None, created_at__lt=before) | Q(checked_at__lt=before)
+    rows = Attempt.objects.filter(unseen, state__in=OPEN).order_by("created_at")
+    return tuple(dict.fromkeys(rows.values_list("order_id", flat=True)[:limit]))
+
+
+def event_by_id(inbox_id: int) -> tuple[str, str, str, str]:
+    """(account, type, object id, state) of an inbox event."""
+    return InboxEvent.objects.values_list("account", "type", "object_id", "state").get(pk=inbox_id)
+
+
+def unfinished_events(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
+    """Ids of events that came before ``before`` and are not done."""
+    rows = InboxEvent.objects.exclude(state="done").filter(received_at__lt=before)
+    return tuple(rows.order_by("pk").values_list("pk", flat=True)[:limit])

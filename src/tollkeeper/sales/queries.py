@@ -1,0 +1,229 @@
+"""What others may read of orders and subscriptions: frozen rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from tollkeeper.core.terms import LineTerms, decode_line_terms
+from tollkeeper.sales.models import Order, OrderLine, Subscription
+from tollkeeper.sales.services import LIVE, NoSuchOrder
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A line with its frozen terms; ``starts_at``/``ends_at`` bound the period it pays for, if any."""
+
+    line_id: int
+    order_id: int
+    order_number: str
+    customer_id: int
+    title: str
+    plan: str
+    plan_version: int
+    price: str
+    quantity: int
+    amount_minor: int
+    tax_minor: int
+    tax_bp: int
+    currency: str
+    terms: LineTerms
+    starts_at: dt.datetime | None
+    ends_at: dt.datetime | None
+    delivered_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order as pages show it. ``status`` is the one word made of its three axes."""
+
+    order_id: int
+    number: str
+    customer_id: int
+    customer: str
+    kind: str
+    title: str
+    lifecycle: str
+    money: str
+    review: str
+    status: str
+    currency: str
+    total_minor: int
+    tax_minor: int
+    captured_minor: int
+    refunded_minor: int
+    live: bool
+    language: str
+    version: int
+    subscription: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    paid_at: dt.datetime | None
+    lines: tuple[LineView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """The plan a customer has now, with the bounds of the current period."""
+
+    subscription: str
+    plan: str
+    title: str
+    state: str
+    currency: str
+    amount_minor: int
+    period: str
+    starts_at: dt.datetime | None
+    ends_at: dt.datetime | None
+    ends_with_period: bool
+    pending_plan: str
+    provider: str
+
+
+def status(lifecycle: str, money: str, review: str, delivered: bool) -> str:
+    """One word for people, from the three axes.
+
+    ``in_review``, ``refunded``, ``charged_back``, ``disputed``, ``part_refunded``, ``delivered``,
+    ``preparing``, ``processing``, ``expired``, ``cancelled`` or ``awaiting_payment``.
+    """
+    if review:
+        return "in_review"
+    if money in ("refunded", "charged_back", "disputed", "part_refunded", "processing"):
+        return money
+    if money in ("paid", "overpaid"):
+        return "delivered" if delivered else "preparing"
+    return lifecycle if lifecycle in ("expired", "cancelled") else "awaiting_payment"
+
+
+def _line(row: OrderLine, order: Order) -> LineView:
+    return LineView(
+        row.pk,
+        order.pk,
+        order.number,
+        order.customer_id,
+        row.title,
+        row.plan,
+        row.plan_version,
+        row.price,
+        row.quantity,
+        row.amount_minor,
+        row.tax_minor,
+        row.tax_bp,
+        order.currency,
+        decode_line_terms(row.terms),
+        row.starts_at,
+        row.ends_at,
+        row.delivered_at,
+    )
+
+
+def _order(row: Order) -> OrderView:
+    lines = tuple(_line(line, row) for line in row.lines.all())
+    delivered = bool(lines) and all(line.delivered_at for line in lines)
+    return OrderView(
+        row.pk,
+        row.number,
+        row.customer_id,
+        row.customer.public_id,
+        row.kind,
+        ", ".join(line.title for line in lines),
+        row.lifecycle,
+        row.money,
+        row.review,
+        status(row.lifecycle, row.money, row.review, delivered),
+        row.currency,
+        row.total_minor,
+        row.tax_minor,
+        row.captured_minor,
+        row.refunded_minor,
+        row.live,
+        row.language,
+        row.version,
+        row.subscription.number if row.subscription else "",
+        row.created_at,
+        row.expires_at,
+        row.paid_at,
+        lines,
+    )
+
+
+_ROWS = Order.objects.select_related("customer", "subscription").prefetch_related("lines")
+
+
+def list_orders(customer_id: int, limit: int = 50, offset: int = 0) -> tuple[OrderView, ...]:
+    """A customer's orders, newest first."""
+    rows = _ROWS.filter(customer_id=customer_id).order_by("-created_at", "-pk")
+    return tuple(_order(row) for row in rows[offset : offset + limit])
+
+
+def get_order(customer_id: int, number: str) -> OrderView:
+    """A customer's order; raises :class:`NoSuchOrder`, also for somebody else's."""
+    row = _ROWS.filter(customer_id=customer_id, number=number).first()
+    if row is None:
+        raise NoSuchOrder(number)
+    return _order(row)
+
+
+def find_order(number: str) -> OrderView | None:
+    """An order by its number, whoever's it is: for flows and operators."""
+    row = _ROWS.filter(number=number).first()
+    return _order(row) if row else None
+
+
+def order_by_id(order_id: int) -> OrderView:
+    """An order; raises :class:`NoSuchOrder`."""
+    row = _ROWS.filter(pk=order_id).first()
+    if row is None:
+        raise NoSuchOrder(str(order_id))
+    return _order(row)
+
+
+def recent_orders(limit: int = 100, review_only: bool = False) -> tuple[OrderView, ...]:
+    """The newest orders of everybody, for the desk."""
+    rows = _ROWS.exclude(review="") if review_only else _ROWS.all()
+    return tuple(_order(row) for row in rows.order_by("-pk")[:limit])
+
+
+def get_line(line_id: int) -> LineView:
+    """A line by its id, with all that its fulfilment reads; raises :class:`NoSuchOrder`."""
+    row = OrderLine.objects.select_related("order").filter(pk=line_id).first()
+    if row is None:
+        raise NoSuchOrder(str(line_id))
+    return _line(row, row.order)
+
+
+def expiring_orders(now: dt.datetime, limit: int = 100) -> tuple[int, ...]:
+    """Ids of orders whose time is up and that nobody paid."""
+    rows = Order.objects.filter(lifecycle="open", money="unpaid", expires_at__lte=now)
+    return tuple(rows.order_by("expires_at").values_list("pk", flat=True)[:limit])
+
+
+def _plan(row: Subscription) -> PlanView:
+    last = row.periods.order_by("-number").first()
+    return PlanView(
+        row.number,
+        row.plan,
+        row.title,
+        row.state,
+        row.currency,
+        row.amount_minor,
+        row.period,
+        last.starts_at if last else None,
+        last.ends_at if last else None,
+        row.ends_with_period,
+        row.pending_plan,
+        row.provider,
+    )
+
+
+def current_plan(customer_id: int) -> PlanView | None:
+    """The live plan that costs most, or None."""
+    rows = Subscription.objects.filter(customer_id=customer_id, state__in=LIVE)
+    row = rows.order_by("-amount_minor", "-pk").first()
+    return _plan(row) if row else None
+
+
+def list_plans(customer_id: int) -> tuple[PlanView, ...]:
+    """All live plans of a customer."""
+    rows = Subscription.objects.filter(customer_id=customer_id, state__in=LIVE).order_by("-amount_minor")
+    return tuple(_plan(row) for row in rows)

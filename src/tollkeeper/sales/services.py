@@ -1,0 +1,249 @@
+"""Verbs that write orders and subscriptions. Each assumes the caller's transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from tollkeeper.core import period as periods
+from tollkeeper.core.money import tax_inside, tax_on
+from tollkeeper.core.settlement import Due, Settlement
+from tollkeeper.core.states import ORDER, step
+from tollkeeper.core.terms import PlanTerms, PriceTerms, decode_line_terms, encode
+from tollkeeper.sales.models import Order, OrderLine, Subscription, SubscriptionPeriod
+
+OPEN_FOR = dt.timedelta(hours=23)
+"""How long an order waits for its money. Checkout pages of providers live 24 hours at most."""
+
+LIVE = ("trialing", "active", "past_due", "suspended", "paused")
+"""States of a subscription that is not over."""
+
+
+class CannotOrder(Exception):
+    """The order cannot be made; ``code`` is ``already_subscribed``, ``only_once`` or ``not_sold``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class NoSuchOrder(LookupError):
+    """There is no such order, or it is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """How tax is reckoned: ``mode`` is ``none``, ``inclusive`` or ``exclusive``; ``rate_bp`` in 1/100 %."""
+
+    mode: str = "none"
+    rate_bp: int = 0
+
+    def of(self, price_minor: int) -> tuple[int, int]:
+        """(what the customer pays, the tax in it)."""
+        if self.mode == "exclusive":
+            tax = tax_on(price_minor, self.rate_bp)
+            return price_minor + tax, tax
+        return price_minor, tax_inside(price_minor, self.rate_bp) if self.mode == "inclusive" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement changed. ``late`` is money that came after the end and is to go back."""
+
+    became_paid: bool
+    fulfil: bool
+    late: bool
+    line_ids: tuple[int, ...]
+
+
+def open_order(
+    customer_id: int,
+    plan: PlanTerms,
+    price: PriceTerms,
+    *,
+    now: dt.datetime,
+    language: str = "en",
+    live: bool = False,
+    tax: Tax = Tax(),
+) -> Order:
+    """Make an order, or answer the one already open for the same offer (two tabs, a double click).
+
+    Raises :class:`CannotOrder`.
+    """
+    terms = plan.line(price.id)
+    check_orderable(customer_id, plan)
+    offer = f"{plan.slug}/{price.id}"
+    same = Order.objects.filter(
+        customer_id=customer_id, offer=offer, lifecycle="open", money="unpaid", kind="purchase", review=""
+    )
+    if known := same.first():
+        return known  # what was offered is kept until it expires, even if the plan has changed
+    amount, tax_minor = tax.of(price.amount_minor)
+    try:
+        with transaction.atomic():
+            order = Order.objects.create(
+                customer_id=customer_id,
+                offer=offer,
+                lifecycle=step(ORDER, ORDER.initial, "confirm"),
+                currency=price.currency,
+                total_minor=amount,
+                tax_minor=tax_minor,
+                live=live,
+                language=language,
+                created_at=now,
+                expires_at=now + OPEN_FOR,
+            )
+            OrderLine.objects.create(
+                order=order,
+                title=plan.name,
+                plan=plan.slug,
+                plan_version=plan.version,
+                price=price.id,
+                amount_minor=amount,
+                tax_minor=tax_minor,
+                tax_bp=tax.rate_bp if tax.mode != "none" else 0,
+                terms=encode(terms),
+            )
+    except IntegrityError:
+        return same.get()
+    return order
+
+
+def check_orderable(customer_id: int, plan: PlanTerms) -> None:
+    """Raises :class:`CannotOrder` if the customer has what can be had only once."""
+    if plan.kind == "subscription" or plan.period:
+        live = Subscription.objects.filter(customer_id=customer_id, plan=plan.slug, state__in=LIVE)
+        if live.exists():
+            raise CannotOrder("already_subscribed")
+    if plan.once_per_customer:
+        had = OrderLine.objects.filter(order__customer_id=customer_id, plan=plan.slug)
+        if had.exclude(order__money__in=["unpaid", "processing"]).exists():
+            raise CannotOrder("only_once")
+
+
+def lock_order(order_id: int) -> Order:
+    """The order, locked until the transaction ends; raises :class:`NoSuchOrder`."""
+    order = Order.objects.select_for_update().filter(pk=order_id).first()
+    if order is None:
+        raise NoSuchOrder(str(order_id))
+    return order
+
+
+def due(order: Order) -> Due:
+    """What the order asks for."""
+    return Due(order.total_minor, order.currency, order.live)
+
+
+def settle(order: Order, settlement: Settlement, *, now: dt.datetime) -> Settled:
+    """Write the derived money into a locked order and move its lifecycle."""
+    came = settlement.captured_minor > 0 or settlement.money == "paid"
+    late = False
+    if came and order.lifecycle in ("expired", "cancelled"):
+        if order.late == "fulfil":
+            order.lifecycle = step(ORDER, order.lifecycle, "reopen")
+        else:
+            late = True
+    order.review = "" if settlement.review == order.cleared else settlement.review
+    order.money = settlement.money
+    order.captured_minor = settlement.captured_minor
+    order.refunded_minor = settlement.refunded_minor
+    order.version += 1
+    became_paid = settlement.fulfil and order.paid_at is None and not late
+    if came and order.paid_at is None:
+        order.paid_at = now
+    order.save()
+    fulfil = not late and not order.review and settlement.money in ("paid", "overpaid", "part_refunded")
+    return Settled(became_paid, fulfil, late, tuple(order.lines.values_list("pk", flat=True)))
+
+
+def subscribe(
+    order: Order, *, provider: str, reference: str, source: str, anchor_at: dt.datetime
+) -> Subscription | None:
+    """Begin the subscription that a paid order bought and open its first period; once.
+
+    Answers None if the customer has another live one of the same plan: the caller gives the
+    money back and tells an operator.
+    """
+    line = order.lines.get()
+    if order.subscription_id:
+        return order.subscription
+    try:
+        with transaction.atomic():
+            made = Subscription.objects.create(
+                customer_id=order.customer_id,
+                plan=line.plan,
+                plan_version=line.plan_version,
+                price=line.price,
+                period=decode_line_terms(line.terms).period or "month",
+                terms=line.terms,
+                title=line.title,
+                currency=order.currency,
+                amount_minor=order.total_minor,
+                tax_minor=line.tax_minor,
+                tax_bp=line.tax_bp,
+                live=order.live,
+                provider=provider,
+                reference=reference,
+                state="active",
+                anchor_at=anchor_at,
+            )
+    except IntegrityError:
+        return None
+    order.subscription = made
+    order.save(update_fields=["subscription"])
+    open_period(made, order, number=0, source=source)
+    return made
+
+
+def open_period(subscription: Subscription, order: Order, *, number: int, source: str) -> SubscriptionPeriod:
+    """Open a paid period once and write its bounds into the order's line."""
+    span = periods.nth(subscription.anchor_at, subscription.period, number)
+    row, _ = SubscriptionPeriod.objects.get_or_create(
+        subscription=subscription,
+        number=number,
+        defaults={
+            "starts_at": span.starts_at,
+            "ends_at": span.ends_at,
+            "order": order,
+            "source": source,
+        },
+    )
+    order.lines.filter(starts_at=None).update(starts_at=row.starts_at, ends_at=row.ends_at)
+    return row
+
+
+def line_delivered(line_id: int, now: dt.datetime) -> None:
+    """Note that a line was handed over; the last one closes the order."""
+    line = OrderLine.objects.select_related("order").get(pk=line_id)
+    order = lock_order(line.order_id)
+    OrderLine.objects.filter(pk=line_id, delivered_at=None).update(delivered_at=now)
+    if order.lifecycle == "open" and not order.lines.filter(delivered_at=None).exists():
+        order.lifecycle = step(ORDER, order.lifecycle, "complete")
+        order.closed_at = now
+        order.save(update_fields=["lifecycle", "closed_at"])
+
+
+def keep_open(order: Order, until: dt.datetime) -> None:
+    """An order outlives every page on which it can be paid."""
+    if order.lifecycle == "open" and order.expires_at is not None and order.expires_at < until:
+        order.expires_at = until
+        order.save(update_fields=["expires_at"])
+
+
+def end_unpaid(order: Order, event: str, *, now: dt.datetime) -> bool:
+    """``expire`` or ``cancel`` a locked order to which no money came; False if some did."""
+    if order.lifecycle != "open" or order.money != "unpaid":
+        return False
+    order.lifecycle = step(ORDER, order.lifecycle, event)
+    order.closed_at = now
+    order.save(update_fields=["lifecycle", "closed_at"])
+    return True
+
+
+def clear_review(order_id: int) -> None:
+    """An operator has looked at what does not match and lets the order go on."""
+    order = lock_order(order_id)
+    order.cleared, order.review = order.review, ""
+    order.save(update_fields=["cleared", "review"])
