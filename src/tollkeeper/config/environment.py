@@ -28,6 +28,8 @@ class Environment:
     public_url: str
     gate_url: str
     stripe_api: str
+    stripe_key: str = ""
+    stripe_secrets: tuple[str, ...] = ()
     smtp_url: str = ""
     mail_from: str = ""
 
@@ -85,6 +87,9 @@ def read() -> Environment:
         public_url=os.environ.get("TOLLKEEPER_URL", f"http://127.0.0.1:{port}"),
         gate_url=os.environ.get("TOLLKEEPER_GATE_URL", f"http://127.0.0.1:{port + 1}"),
         stripe_api=os.environ.get("STRIPE_API_BASE", ""),
+        stripe_key=os.environ.get("STRIPE_API_KEY", ""),
+        # two, with a comma between, while the endpoint's secret is being replaced
+        stripe_secrets=tuple(filter(None, os.environ.get("STRIPE_WEBHOOK_SECRET", "").split(","))),
         smtp_url=os.environ.get("TOLLKEEPER_SMTP", ""),
         mail_from=os.environ.get("TOLLKEEPER_MAIL_FROM", ""),
     )

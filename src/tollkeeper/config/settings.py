@@ -127,6 +127,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SEALING_KEKS = ENV.secrets("kek")
 SEALING_INDEXES = ENV.secrets("index")
 KEY_PEPPER = ENV.secret("pepper")
+JOURNAL_FOLDER = ENV.home / "journal"
 MIGRATION_MODULES = {  # allauth's tables with sealed columns
     "account": "tollkeeper.accounts.foreign.account.migrations",
     "mfa": "tollkeeper.accounts.foreign.mfa.migrations",
@@ -195,6 +196,10 @@ WHITENOISE_USE_FINDERS = True
 
 PUBLIC_URL = ENV.public_url
 SHOP = ENV.shop
+PAYMENT_OPTIONS: dict[str, dict[str, Any]] = {
+    "stripe": {"key": ENV.stripe_key, "secrets": ENV.stripe_secrets, "base": ENV.stripe_api},
+}
+"""Name of a provider file → what it needs from outside."""
 
 
 def _shop_name() -> str:

@@ -3,5 +3,6 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("hooks/", include("tollkeeper.web.hooks")),
     path("accounts/", include("allauth.urls")),
 ]

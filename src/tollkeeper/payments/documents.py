@@ -45,7 +45,9 @@ def issue(
     if found := known.first():
         return found, False
     row, number = draw_number(series)
-    text = canonical({**snapshot, "kind": kind, "number": f"{series}-{number:06d}", "issued_on": str(now.date())})
+    text = canonical(
+        {**snapshot, "kind": kind, "number": f"{series}-{number:06d}", "issued_on": str(now.date())}
+    )
     made = Document.objects.create(
         series=row,
         number=number,

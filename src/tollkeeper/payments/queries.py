@@ -117,9 +117,9 @@ def list_attempts(order_id: int) -> tuple[AttemptView, ...]:
     )
 
 
-def payer_reference(customer_id: int, provider: str, live: bool) -> str:
-    """The newest opaque id under which the provider knows the customer, or empty text."""
-    rows = Payer.objects.filter(customer_id=customer_id, provider=provider, live=live)
+def payer_reference(customer_id: int, provider: str, live: bool, before: dt.datetime) -> str:
+    """The id under which the provider knew the customer ``before`` that time, or empty text."""
+    rows = Payer.objects.filter(customer_id=customer_id, provider=provider, live=live, created_at__lt=before)
     return rows.order_by("-pk").values_list("reference", flat=True).first() or ""
 
 
@@ -143,9 +143,21 @@ def stale_orders(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
     return tuple(dict.fromkeys(rows.values_list("order_id", flat=True)[:limit]))
 
 
-def event_by_id(inbox_id: int) -> tuple[str, str, str, str]:
-    """(account, type, object id, state) of an inbox event."""
-    return InboxEvent.objects.values_list("account", "type", "object_id", "state").get(pk=inbox_id)
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """An inbox event: that something came, not what."""
+
+    account: str
+    type: str
+    object_id: str
+    state: str
+    received_at: dt.datetime
+
+
+def get_event(inbox_id: int) -> EventView:
+    """Raises ``InboxEvent.DoesNotExist``."""
+    row = InboxEvent.objects.get(pk=inbox_id)
+    return EventView(row.account, row.type, row.object_id, row.state, row.received_at)
 
 
 def unfinished_events(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:

@@ -86,7 +86,14 @@ def give_up(attempt_id: uuid.UUID) -> None:
 
 
 def adopt(
-    order_id: int, provider: str, facts: Collected, *, asked_minor: int, currency: str, live: bool, now: dt.datetime
+    order_id: int,
+    provider: str,
+    facts: Collected,
+    *,
+    asked_minor: int,
+    currency: str,
+    live: bool,
+    now: dt.datetime,
 ) -> Attempt:
     """The attempt for money that a provider collected on its own, such as a renewal; once per reference."""
     row, _ = Attempt.objects.get_or_create(
@@ -203,6 +210,12 @@ def asked(order_id: int, number: str) -> tuple[tuple[uuid.UUID, str, Asked], ...
         )
         for row in rows
     )
+
+
+def unanswered(order_id: int, before: dt.datetime) -> tuple[Attempt, ...]:
+    """Attempts made before ``before`` of which we do not know whether the provider has them."""
+    rows = Attempt.objects.filter(order_id=order_id, reference="", state="created", created_at__lt=before)
+    return tuple(rows)
 
 
 def take_in(hint: Hint, now: dt.datetime) -> tuple[int, bool]:

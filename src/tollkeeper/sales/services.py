@@ -21,6 +21,10 @@ LIVE = ("trialing", "active", "past_due", "suspended", "paused")
 """States of a subscription that is not over."""
 
 
+OURS = ("second_subscription",)
+"""Reasons for a review that no settlement sees: they stay until an operator clears them."""
+
+
 class CannotOrder(Exception):
     """The order cannot be made; ``code`` is ``already_subscribed``, ``only_once`` or ``not_sold``."""
 
@@ -145,7 +149,8 @@ def settle(order: Order, settlement: Settlement, *, now: dt.datetime) -> Settled
             order.lifecycle = step(ORDER, order.lifecycle, "reopen")
         else:
             late = True
-    order.review = "" if settlement.review == order.cleared else settlement.review
+    found = settlement.review or (order.review if order.review in OURS else "")
+    order.review = "" if found == order.cleared else found
     order.money = settlement.money
     order.captured_minor = settlement.captured_minor
     order.refunded_minor = settlement.refunded_minor
@@ -195,6 +200,18 @@ def subscribe(
     order.save(update_fields=["subscription"])
     open_period(made, order, number=0, source=source)
     return made
+
+
+def renews(order: Order) -> bool:
+    """True if the order bought something with periods."""
+    return decode_line_terms(order.lines.get().terms).period is not None
+
+
+def hold_for_review(order: Order, reason: str) -> None:
+    """Stop a locked order until an operator has looked at it."""
+    if order.cleared != reason:
+        order.review = reason
+        order.save(update_fields=["review"])
 
 
 def open_period(subscription: Subscription, order: Order, *, number: int, source: str) -> SubscriptionPeriod:

@@ -174,7 +174,11 @@ class StripeProvider:
         if facts.state != "succeeded" or not facts.payment:
             return facts
         refunds = [refund_facts(r, facts.currency) for r in self._all(v1.refunds, facts.payment)]
-        disputes = [dispute_facts(r, facts.currency) for r in self._all(v1.disputes, facts.payment)] if disputed else []
+        disputes = (
+            [dispute_facts(r, facts.currency) for r in self._all(v1.disputes, facts.payment)]
+            if disputed
+            else []
+        )
         return replace(facts, refunds=tuple(refunds), disputes=tuple(disputes))
 
     def _all(self, service: Any, payment: str) -> list[Any]:
@@ -225,11 +229,17 @@ class StripeProvider:
             row = plain(self._ask(lambda: v1.payment_intents.retrieve(object_id)))
             return Located(order=(row.get("metadata") or {}).get("order", ""), payment=object_id)
         if kind.startswith("charge.dispute."):
-            return Located(payment=ident(plain(self._ask(lambda: v1.disputes.retrieve(object_id)))["payment_intent"]))
+            return Located(
+                payment=ident(plain(self._ask(lambda: v1.disputes.retrieve(object_id)))["payment_intent"])
+            )
         if family == "refund" or kind.startswith("charge.refund."):
-            return Located(payment=ident(plain(self._ask(lambda: v1.refunds.retrieve(object_id)))["payment_intent"]))
+            return Located(
+                payment=ident(plain(self._ask(lambda: v1.refunds.retrieve(object_id)))["payment_intent"])
+            )
         if family == "charge":
-            return Located(payment=ident(plain(self._ask(lambda: v1.charges.retrieve(object_id)))["payment_intent"]))
+            return Located(
+                payment=ident(plain(self._ask(lambda: v1.charges.retrieve(object_id)))["payment_intent"])
+            )
         if family == "invoice":
             row = plain(self._ask(lambda: v1.invoices.retrieve(object_id)))
             details = (row.get("parent") or {}).get("subscription_details") or {}

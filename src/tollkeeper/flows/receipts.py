@@ -1,0 +1,105 @@
+"""Receipts: issued with the payment, in the same transaction; sent by a job."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+
+from tollkeeper.accounts import queries as accounts
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.catalog.facts import SellerFacts
+from tollkeeper.core.money import show
+from tollkeeper.kit import mail
+from tollkeeper.kit.jobs import Context, enqueue, job
+from tollkeeper.payments import documents
+from tollkeeper.payments import queries as payment_queries
+from tollkeeper.sales import queries as sales_queries
+from tollkeeper.sales.queries import OrderView
+
+
+def snapshot(order: OrderView, seller: SellerFacts, brand: str) -> dict[str, Any]:
+    """What a document says of an order: the seller's own details and the order's, no person's."""
+    return {
+        "brand": brand,
+        "seller": {
+            "name": seller.legal_name,
+            "address": list(seller.address),
+            "country": seller.country,
+            "email": seller.email,
+            "vat_id": seller.vat_id,
+            "register": seller.register,
+        },
+        "customer": order.customer,
+        "order": order.number,
+        "ordered_on": str(order.created_at.date()),
+        "paid_on": str(order.paid_at.date()) if order.paid_at else "",
+        "currency": order.currency,
+        "language": order.language,
+        "lines": [
+            {
+                "title": line.title,
+                "quantity": line.quantity,
+                "amount_minor": line.amount_minor,
+                "tax_minor": line.tax_minor,
+                "tax_bp": line.tax_bp,
+                "from": str(line.starts_at.date()) if line.starts_at else "",
+                "to": str(line.ends_at.date()) if line.ends_at else "",
+            }
+            for line in order.lines
+        ],
+        "net_minor": order.total_minor - order.tax_minor,
+        "tax_minor": order.tax_minor,
+        "total_minor": order.total_minor,
+    }
+
+
+def series(shop: str, year: int, letter: str, live: bool) -> str:
+    """The name of a series of numbers: ``TWTAPI-2026``; test money has one of its own."""
+    return f"{'' if live else 'TEST-'}{shop.upper()[:10]}-{letter}{year}"
+
+
+def issue_for(order_id: int, now: dt.datetime) -> None:
+    """Issue the receipt of a paid order once, in the caller's transaction; nothing is owed for nothing."""
+    order = sales_queries.order_by_id(order_id)
+    if order.total_minor == 0:
+        return
+    shop = catalog.current_shop()
+    made, fresh = documents.issue(
+        "receipt",
+        series(shop.name, now.year, "", order.live),
+        order_id,
+        snapshot(order, shop.seller, shop.brand),
+        now=now,
+    )
+    if fresh:
+        enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
+
+
+@job("mail_receipt", purpose="order")
+def mail_receipt(context: Context, document_id: int) -> None:
+    """Send a receipt, once."""
+    context.call("send", _send, document_id)
+
+
+def _send(document_id: int) -> str:
+    receipt = payment_queries.document_by_id(document_id)
+    address = accounts.email_for(receipt.customer_id)
+    if address is None:
+        return "nobody"
+    language = accounts.get_customer(receipt.customer_id).owner.language
+    lines = [
+        {**line, "amount": show(line["amount_minor"], receipt.currency, language)}
+        for line in receipt.facts["lines"]
+    ]
+    values = {
+        "receipt": receipt,
+        "facts": receipt.facts,
+        "lines": lines,
+        "total": show(receipt.total_minor, receipt.currency, language),
+        "tax": show(receipt.tax_minor, receipt.currency, language) if receipt.tax_minor else "",
+        "link": f"{settings.PUBLIC_URL}/console/orders/{receipt.order_number}/",
+    }
+    mail.send("receipt", address, values, language=language)
+    return "sent"
