@@ -7,7 +7,9 @@ import sys
 import typer
 
 from tollkeeper.catalog.mistakes import BadShop
+from tollkeeper.cli.bench import bench
 from tollkeeper.cli.doctor import doctor
+from tollkeeper.cli.drill import drill
 from tollkeeper.cli.errors import Refused, keep_story, one_sentence
 from tollkeeper.cli.gate import gate
 from tollkeeper.cli.lint import lint
@@ -34,6 +36,8 @@ app = typer.Typer(
 for command in (up, tour, web, gate, worker, migrate, doctor):
     app.command()(command)
 app.command()(lint)
+for rehearsal in (drill, bench):
+    app.command()(rehearsal)
 app.command(context_settings=_PASS_ON)(test)
 app.add_typer(shop, name="shop", help="A shop's files.")
 app.add_typer(operator, name="operator", help="Who may work at the desk.")

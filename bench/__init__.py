@@ -1,0 +1,1 @@
+"""Benchmarks: each file is one, with ``SUMMARY`` and ``run(scene) -> Outcome``; see ``tollkeeper.drills``."""
