@@ -53,6 +53,7 @@ def _prepare_environment() -> None:
     os.environ["TOLLKEEPER_HOME"] = str(HOME)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tollkeeper.config.settings"
     environment.create_secrets(HOME)
+    (HOME / "static").mkdir()  # whitenoise warns where it is missing
     if BOOK == "postgresql":
         os.environ["DATABASE_URL"] = _postgres().create_database("tests")
     elif BOOK != "sqlite":
@@ -65,8 +66,8 @@ import django  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 if BOOK == "sqlite":  # a file, as in life: other threads and processes meet the same locks
-    settings.DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test-book.sqlite3")}
-settings.DATABASES["keystore"]["TEST"] = {"NAME": str(HOME / "test-keystore.sqlite3")}
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(HOME / "test-book.sqlite3")
+settings.DATABASES["keystore"].setdefault("TEST", {})["NAME"] = str(HOME / "test-keystore.sqlite3")
 django.setup()
 
 hypothesis.settings.register_profile("tollkeeper", deadline=None, database=None, print_blob=True)
