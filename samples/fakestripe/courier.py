@@ -53,7 +53,7 @@ class Courier:
     def __init__(
         self,
         store: Store,
-        secret: str = "whsec_fake",
+        secret: str = "",
         post: Callable[[bytes, str], int] | None = None,
         chance: random.Random | None = None,
         clock: Callable[[], float] = time.time,

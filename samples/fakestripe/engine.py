@@ -71,7 +71,7 @@ class Engine:
             ("post", "/v1/refunds", self.bank.refund),
             ("post", "/v1/customers", lambda fields: self.bank.new_customer()),
             ("delete", "/v1/customers/{}", self._delete_customer),
-            ("post", "/v1/subscriptions/{}", self._change_subscription),
+            ("post", "/v1/subscriptions/{}", self.change_subscription),
             (
                 "delete",
                 "/v1/subscriptions/{}",
@@ -220,20 +220,7 @@ class Engine:
     def _open_session(self, fields: Row) -> Row:
         now, mode = self.bank.now(), fields.get("mode", "")
         items = fields.get("line_items") or []
-        if mode not in ("payment", "subscription") or not items:
-            raise BadRequest("mode and line_items are needed here", "mode", "parameter_missing")
-        for item in items:
-            price = item.get("price_data") or {}
-            if "unit_amount" not in price or "product_data" not in price:
-                raise BadRequest(
-                    "price_data needs unit_amount and product_data", "line_items", "parameter_missing"
-                )
-            if price["unit_amount"] < 0 or item.get("quantity", 1) < 1:
-                raise BadRequest("amounts and quantities are positive", "line_items")
-            if ("recurring" in price) != (mode == "subscription"):
-                raise BadRequest("recurring prices go with mode=subscription", "mode")
-        if len({item["price_data"]["currency"] for item in items}) > 1:
-            raise BadRequest("all prices need the same currency", "line_items")
+        _check_items(mode, items)
         if not fields.get("success_url"):
             raise BadRequest("success_url is needed", "success_url", "parameter_missing")
         ends = fields.get("expires_at", now + 86_400)
@@ -271,7 +258,8 @@ class Engine:
         self.bank.say("customer.deleted", row)
         return {"id": name, "object": "customer", "deleted": True}
 
-    def _change_subscription(self, fields: Row, name: str) -> Row:
+    def change_subscription(self, fields: Row, name: str) -> Row:
+        """Cancel at the end, go on, pause, or change the price."""
         row = self._one("subscription", name)
         if row["status"] == "canceled":
             raise BadRequest("A canceled subscription cannot be changed.", "id", "resource_missing")
@@ -341,3 +329,21 @@ def _in_range(value: int, wanted: Any) -> bool:
         return value == wanted
     tests = {"gt": int.__gt__, "gte": int.__ge__, "lt": int.__lt__, "lte": int.__le__}
     return all(tests[name](value, bound) for name, bound in wanted.items())
+
+
+def _check_items(mode: str, items: list[Row]) -> None:
+    """What the types cannot say about the lines of a session."""
+    if mode not in ("payment", "subscription") or not items:
+        raise BadRequest("mode and line_items are needed here", "mode", "parameter_missing")
+    for item in items:
+        price = item.get("price_data") or {}
+        if "unit_amount" not in price or "product_data" not in price:
+            raise BadRequest(
+                "price_data needs unit_amount and product_data", "line_items", "parameter_missing"
+            )
+        if price["unit_amount"] < 0 or item.get("quantity", 1) < 1:
+            raise BadRequest("amounts and quantities are positive", "line_items")
+        if ("recurring" in price) != (mode == "subscription"):
+            raise BadRequest("recurring prices go with mode=subscription", "mode")
+    if len({item["price_data"]["currency"] for item in items}) > 1:
+        raise BadRequest("all prices need the same currency", "line_items")
