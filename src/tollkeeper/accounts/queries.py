@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -15,6 +17,26 @@ from tollkeeper.kit.sealed import ErasedText, preload
 def customer_for(user: Any) -> Customer | None:
     """The customer that a signed-in person is, if they are one yet."""
     return Customer.objects.filter(owner_id=user.pk).first() if user.is_authenticated else None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """A customer by number: nothing of the person."""
+
+    id: int
+    public_id: str
+    created_at: dt.datetime
+
+
+def recent_customers(limit: int = 100) -> list[CustomerRow]:
+    """The newest customers, for the desk."""
+    return [CustomerRow(c.pk, c.public_id, c.created_at) for c in Customer.objects.order_by("-pk")[:limit]]
+
+
+def find_customer(public_id: str) -> CustomerRow | None:
+    """The customer with this number."""
+    row = Customer.objects.filter(public_id=public_id).first()
+    return CustomerRow(row.pk, row.public_id, row.created_at) if row else None
 
 
 def get_customer(customer_id: int) -> Customer:
