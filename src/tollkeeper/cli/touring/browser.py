@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ PATIENCE_S = 40.0
 """How long the stranger tries again while a server is away or behind."""
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PAUSE_S = 0.1
+_MOST_HOPS = 20
 
 Found = TypeVar("Found")
 
@@ -46,25 +48,30 @@ class Page:
     def text(self) -> str:
         return self.root.text
 
-    def form(self, *, field: str = "", action: str = "") -> Form | None:
-        """The first form that has a control called ``field`` and whose action contains ``action``."""
-        for form in self.root.forms:
-            if (not field or field in form.values) and (not action or action in form.action):
+    def form(self, *fields: str) -> Form | None:
+        """The first form in the page's main part that has controls with these names."""
+        for form in self.main.forms:
+            if all(field in form.values for field in fields):
                 return form
         return None
 
-    def link(self, containing: str) -> str:
-        """The absolute address of the first link that contains this; empty if there is none."""
+    def link(self, pattern: str) -> str:
+        """The absolute address of the first link whose path matches; empty if there is none."""
         for element in self.root.all("a"):
-            if containing in element.attributes.get("href", ""):
-                return urljoin(self.url, element.attributes["href"])
+            address = urljoin(self.url, element.attributes.get("href", ""))
+            if re.search(pattern, urlsplit(address).path):
+                return address
         return ""
+
+    @property
+    def main(self) -> Element:
+        """What is peculiar to this page, menus left out."""
+        return self.root.first("main") or self.root
 
     @property
     def said(self) -> str:
         """Where it is and how it begins, for a message to people."""
-        main = self.root.first("main") or self.root
-        return f"{self.status} at {self.path}: {main.text[:160]}"
+        return f"{self.status} at {self.path}: {self.main.text[:160]}"
 
 
 class Browser:
@@ -97,7 +104,7 @@ class Browser:
             raise Broken(f"no answer from {urlsplit(target).path} ({type(error).__name__})") from None
         return self._follow_answer(answer)
 
-    def _follow(self, address: str) -> Page:
+    def _follow(self, address: str, hops: int = 0) -> Page:
         def once() -> requests.Response | None:
             try:
                 answer = self._session.get(address, allow_redirects=False, timeout=30)
@@ -105,11 +112,13 @@ class Browser:
                 return None
             return None if answer.status_code in {502, 503, 504} else answer
 
-        return self._follow_answer(patiently(once, f"an answer from {address}"))
+        return self._follow_answer(patiently(once, f"an answer from {address}"), hops)
 
-    def _follow_answer(self, answer: requests.Response) -> Page:
+    def _follow_answer(self, answer: requests.Response, hops: int = 0) -> Page:
         if answer.status_code in _REDIRECTS and "location" in answer.headers:
-            return self._follow(urljoin(answer.url, answer.headers["location"]))
+            if hops >= _MOST_HOPS:
+                raise Stuck(f"{answer.url} redirects in a circle")
+            return self._follow(urljoin(answer.url, answer.headers["location"]), hops + 1)
         return Page(answer.url, answer.status_code, answer.headers, html.read(answer.text))
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
 from email.utils import getaddresses
 from pathlib import Path
-from typing import cast
 
 _CODE = re.compile(r"^\s*([A-Z0-9]{2,6}(?:-[A-Z0-9]{2,6})?)\s*$", re.MULTILINE)
 
@@ -43,7 +41,7 @@ class Mailbox:
         """All mails so far, oldest first."""
         found = []
         for path in sorted(self._folder.glob("*.eml"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
-            mail = cast("EmailMessage", message_from_bytes(path.read_bytes(), policy=policy.default))
+            mail = message_from_bytes(path.read_bytes(), policy=policy.default)
             to = [address for _, address in getaddresses(mail.get_all("to", []))]
             if self._address in to:
                 body = mail.get_body(preferencelist=("plain", "html"))
