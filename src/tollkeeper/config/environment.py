@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-SECRETS = {"django": 50, "kek": 32, "index": 32, "pepper": 32, "webhook": 32, "gate": 32}
+SECRETS = {"django": 50, "kek": 32, "index": 32, "pepper": 32, "webhook": 32, "gate": 32, "audit": 32}
 """Name and length in bytes of every secret of an installation."""
 
 

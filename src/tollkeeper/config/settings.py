@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "tollkeeper.accounts",  # before allauth: it seals the e-mail column
     "tollkeeper.kit",
     "tollkeeper.kit.keystore",
+    "tollkeeper.kit.trail",
     "tollkeeper.catalog",
     "tollkeeper.sales",
     "tollkeeper.payments",
@@ -235,6 +236,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_NAME = "__Host-session" if ENV.live else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if ENV.live else "csrf"
 LANGUAGE_COOKIE_NAME = "language"
+CSRF_FAILURE_VIEW = "tollkeeper.web.errors.stale_form"
 CSRF_COOKIE_HTTPONLY = False  # htmx sends it as a header
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
