@@ -35,7 +35,7 @@ def load_shop(folder: Path) -> Shop:
     file = shopfile.read_shop(folder)
     env = settings.ENV
     where = shopfile.addresses(file, env.port, live=env.live)
-    gate = publish.gate_terms(file, where, docs_url=f"{env.public_url}/docs")
+    gate = publish.gate_terms(file, where, docs_url=f"{env.public_url}/docs/errors/")
     with transaction.atomic():
         before = PlanVersion.objects.count()
         plans = tuple(
