@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tollkeeper.core.policy_nodes import EEA, Node, Person, Recipient, Words
+from tollkeeper.core.policy_nodes import EEA, Node, Person, Purpose, Recipient, Words
 from tollkeeper.core.policy_schema import Policy
 
 Path = tuple[str | int, ...]
@@ -55,7 +55,8 @@ CCPA_RIGHTS = ["know", "delete", "correct", "opt_out", "limit", "no_retaliation"
 """What every notice under the CCPA offers: Cal. Civ. Code §1798.100 to §1798.135."""
 
 _PLACEHOLDER = re.compile(
-    r"\.(example|invalid|test)\b|\bexample (ltd|inc|gmbh|b\.v\.|pte|street|operator)|placeholder|lorem ipsum|\btodo\b|"
+    r"\.(example|invalid|test)\b|\bexample (ltd|inc|gmbh|b\.v\.|pte|street|operator)"
+    r"|placeholder|lorem ipsum|\btodo\b|"
     r"\bxxx+\b|no\. 0{4,}",
     re.IGNORECASE,
 )
@@ -109,23 +110,27 @@ def _purposes(policy: Policy) -> Iterator[Finding]:
     used = {name for category in policy.categories.values() for name in category.purposes}
     for name, purpose in policy.purposes.items():
         path: Path = ("purposes", name)
-        if purpose.basis == "interest":
-            for part in ("interest", "balancing", "balanced_on"):
-                if getattr(purpose, part) is None:
-                    yield Finding((*path, part), "is required where the basis is a legitimate interest")
-        if purpose.basis == "law":
-            if not purpose.duties:
-                yield Finding((*path, "duties"), "must name the duties: the law as such is no purpose")
-            yield from _known((*path, "duties"), purpose.duties, policy.duties, "duty")
-        elif purpose.duties:
-            yield Finding((*path, "duties"), "belong to a purpose whose basis is law")
-        if purpose.basis == "consent" and purpose.provision != "free":
-            yield Finding((*path, "provision"), 'must be "free": consent that is required is none')
+        yield from _basis(policy, path, purpose)
         if name not in used and not purpose.aggregates_only:
             yield Finding(path, "is the purpose of no category")
     used_duties = {name for purpose in policy.purposes.values() for name in purpose.duties}
     for name in policy.duties.keys() - used_duties:
         yield Finding(("duties", name), "is the duty of no purpose")
+
+
+def _basis(policy: Policy, path: Path, purpose: Purpose) -> Iterator[Finding]:
+    if purpose.basis == "interest":
+        for part in ("interest", "balancing", "balanced_on"):
+            if getattr(purpose, part) is None:
+                yield Finding((*path, part), "is required where the basis is a legitimate interest")
+    if purpose.basis == "law":
+        if not purpose.duties:
+            yield Finding((*path, "duties"), "must name the duties: the law as such is no purpose")
+        yield from _known((*path, "duties"), purpose.duties, policy.duties, "duty")
+    elif purpose.duties:
+        yield Finding((*path, "duties"), "belong to a purpose whose basis is law")
+    if purpose.basis == "consent" and purpose.provision != "free":
+        yield Finding((*path, "provision"), 'must be "free": consent that is required is none')
 
 
 def _categories(policy: Policy) -> Iterator[Finding]:

@@ -57,7 +57,8 @@ RULES = (
     Rule(
         "consent-by-use",
         r"\bby (using|accessing|visiting|continuing|registering|signing up)\b.{0,80}?\b(agree|consent|accept)"
-        r"|\b(use|using|continued use)\b.{0,60}\b(constitutes|means|signifies|implies)\b.{0,40}\b(consent|agree|accept)",
+        r"|\b(use|using|continued use)\b.{0,60}\b(constitutes|means|signifies|implies)\b"
+        r".{0,40}\b(consent|agree|accept)",
         r"(使用|访问|继续使用|注册).{0,20}(即|就)?(表示|视为|意味着|代表).{0,10}(同意|接受)",
         "is no consent: use shows nothing; this policy informs",
         _NEGATION,
@@ -72,8 +73,10 @@ RULES = (
     Rule(
         "absolute-security",
         r"\b(100 ?%|absolutely|completely|fully|totally|perfectly|always) (safe|secure|protected)\b"
-        r"|\bguarantee\w*\b.{0,40}\b(security|safety|secure|safe)\b|\b(absolute|total|complete|perfect) security\b"
-        r"|\b(unhackable|unbreakable|bulletproof)\b|\b(military|bank)[- ]grade\b|\bcannot be (hacked|breached|stolen)\b",
+        r"|\bguarantee\w*\b.{0,40}\b(security|safety|secure|safe)\b"
+        r"|\b(absolute|total|complete|perfect) security\b"
+        r"|\b(unhackable|unbreakable|bulletproof)\b|\b(military|bank)[- ]grade\b"
+        r"|\bcannot be (hacked|breached|stolen)\b",
         r"绝对安全|百分之百安全|100\s?%\s?安全|万无一失|军用级|银行级|无法(被)?(破解|攻破)|(保证|确保).{0,8}(绝对|完全)",
         "nobody can promise this: say what is done",
         re.compile(
@@ -85,20 +88,23 @@ RULES = (
     Rule(
         "empty-assurance",
         r"\byour privacy (is|matters)\b|\bwe (value|respect|care about|take).{0,20}\bprivacy\b|\bseriously\b"
-        r"|\bindustry[- ]standard\b|\bstate[- ]of[- ]the[- ]art\b|\bbest practices?\b|\btrusted (partners?|third parties)\b",
+        r"|\bindustry[- ]standard\b|\bstate[- ]of[- ]the[- ]art\b|\bbest practices?\b"
+        r"|\btrusted (partners?|third parties)\b",
         r"(重视|尊重|珍视).{0,6}隐私|行业标准|业界领先|最佳实践|(可信|信任的|值得信赖的)(合作)?伙伴",
         "says nothing that can be checked: name the fact",
     ),
     Rule(
         "blank-cheque",
-        r"\b(other|any|various|certain|legitimate) (business )?purposes\b|\bfor any (reason|purpose)\b|\bfrom time to time\b"
-        r"|\bwithout (prior |further )?notice\b|\bat our (sole )?discretion\b|\betc\.|\band so on\b|\bas we see fit\b",
+        r"\b(other|any|various|certain|legitimate) (business )?purposes\b|\bfor any (reason|purpose)\b"
+        r"|\bfrom time to time\b|\bwithout (prior |further )?notice\b|\bat our (sole )?discretion\b"
+        r"|\betc\.|\band so on\b|\bas we see fit\b",
         r"其他(商业)?目的|任何目的|不时|恕不另行通知|无需通知|自行决定|等等",
         "leaves open what happens: name it",
     ),
     Rule(
         "hand-made-badge",
-        r"\b(gdpr|ccpa)[- ](compliant|certified|ready)\b|\bcompl(y|ies|iant) with (all|every|the gdpr|the ccpa)",
+        r"\b(gdpr|ccpa)[- ](compliant|certified|ready)\b"
+        r"|\bcompl(y|ies|iant) with (all|every|the gdpr|the ccpa)",
         r"(符合|遵守|通过)\s?(GDPR|CCPA)(合规|认证)?",
         "is shown by a badge that is computed, never written by hand",
     ),

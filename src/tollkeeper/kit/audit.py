@@ -1,6 +1,6 @@
 """The audit trail: who did what to whose data, under pseudonyms, in a chain that shows any change.
 
-    record("ticket.read", actor=person(user.pk), object="support.Ticket:12", subject=owner_id, fields=("body",))
+    record("ticket.read", actor=person(staff_id), object="support.Ticket:12", subject=owner_id)
 
 An entry is written in the caller's transaction and chained to the one before. Every day the
 end of the chain is signed (:func:`sign_head`) and written to ``<home>/anchors/audit.log``,
@@ -212,9 +212,9 @@ def verify_trail() -> Verdict:
         start = Head(closing.seq, closing.mac)
     verdict = verify(_secret("chain"), _links(start.seq), heads, start)
     tip = Tip.objects.filter(id=1).first()
-    if verdict.ok and tip is not None and (tip.seq, tip.mac) != (verdict.last.seq, verdict.last.mac):
-        if tip.seq or verdict.entries:
-            return Verdict(verdict.entries, verdict.last, verdict.last.seq + 1, "the end was cut off")
+    ends = tip is None or not tip.seq or (tip.seq, tip.mac) == (verdict.last.seq, verdict.last.mac)
+    if verdict.ok and not ends:
+        return Verdict(verdict.entries, verdict.last, verdict.last.seq + 1, "the end was cut off")
     return verdict
 
 
