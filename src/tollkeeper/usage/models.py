@@ -37,7 +37,9 @@ class Grant(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(remaining__gte=0), name="usage_grant_remaining"),
-            models.CheckConstraint(condition=Q(clawed__gte=0, clawed__lte=F("amount")), name="usage_grant_clawed"),
+            models.CheckConstraint(
+                condition=Q(clawed__gte=0, clawed__lte=F("amount")), name="usage_grant_clawed"
+            ),
             models.CheckConstraint(condition=Q(remaining__lte=F("amount")), name="usage_grant_amount"),
         ]
 
@@ -234,7 +236,9 @@ class Stray(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["gate_id", "segment", "position", "reason"], name="usage_stray_once")
+            models.UniqueConstraint(
+                fields=["gate_id", "segment", "position", "reason"], name="usage_stray_once"
+            )
         ]
 
     def __str__(self) -> str:
