@@ -8,21 +8,24 @@ from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.kit.fields import EpochField
+from tollkeeper.kit.sealed import SealedTextField
 
 
 class Key(models.Model):
     """A key of a customer. Of the text itself only a keyed hash stands here.
 
     ``own`` is what the customer asked to be narrowed (JSON of ``delivery.keyring.Own``);
-    what the key may do is that, cut with the terms of what was delivered.
+    what the key may do is that, cut with the terms of what was delivered, or with
+    ``terms`` where nothing delivered is live.
     """
 
     customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="keys")
-    name = models.CharField(max_length=60)
+    name = SealedTextField(subject="customer.owner_id")
     prefix_hint = models.CharField(max_length=20)
     digest = models.BinaryField(max_length=16, unique=True)
     unit = models.CharField(max_length=40)
     test = models.BooleanField(default=False)
+    terms = models.TextField()
     own = models.TextField(default="{}")
     state = models.CharField(max_length=12, default=states.KEY.initial)
     replaces = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="successors")
@@ -32,7 +35,12 @@ class Key(models.Model):
     last_used_on = models.DateField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["customer", "unit"], name="delivery_key_owner")]
+        indexes = [
+            models.Index(fields=["customer", "unit"], name="delivery_key_owner"),
+            models.Index(
+                fields=["expires_at"], condition=Q(expires_at__isnull=False), name="delivery_key_expiry"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"key {self.pk}"
@@ -106,10 +114,15 @@ class Delivery(models.Model):
     error = models.CharField(max_length=120, default="")
     created_at = models.DateTimeField(default=timezone.now)
     delivered_at = EpochField(null=True)
+    ends_at = EpochField(null=True)
+    ended = models.BooleanField(default=False)
 
     class Meta:
         verbose_name_plural = "deliveries"
-        indexes = [models.Index(fields=["customer", "state"], name="delivery_owner")]
+        indexes = [
+            models.Index(fields=["customer", "state"], name="delivery_owner"),
+            models.Index(fields=["ends_at"], condition=Q(ended=False), name="delivery_ending"),
+        ]
 
     def __str__(self) -> str:
         return f"delivery of line {self.line_id}"

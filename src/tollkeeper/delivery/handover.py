@@ -1,0 +1,170 @@
+"""Verbs on deliveries: from a paid line to a key that its customer has seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.utils import timezone
+
+from tollkeeper.core import states
+from tollkeeper.core.keys import KeyText
+from tollkeeper.core.terms import KeyTerms, encode
+from tollkeeper.delivery.directory import live_terms
+from tollkeeper.delivery.keys import GONE, create_key, refresh_terms, resume_keys, suspend_keys
+from tollkeeper.delivery.models import Delivery, DeliveryStep, Key
+from tollkeeper.kit.sealed import open_sealed, seal
+
+CONTEXT = "delivery.secret"
+OVER = "plan_over"
+"""Reason of a suspension: nothing that was delivered is still live."""
+
+
+class NoDelivery(Exception):
+    """The customer has no such delivery."""
+
+
+class AlreadyRevealed(Exception):
+    """The key was shown before; it stands nowhere any more."""
+
+
+@transaction.atomic
+def open_delivery(
+    line_id: int, *, customer_id: int, provisioner: str, terms: KeyTerms, ends_at: dt.datetime | None = None
+) -> int:
+    """Begin the hand-over of a line, or go on with it; answers the delivery's id."""
+    row = Delivery(
+        line_id=line_id,
+        customer_id=customer_id,
+        provisioner=provisioner,
+        alias=f"ord-{line_id}",
+        unit=terms.unit,
+        terms=encode(terms),
+        ends_at=ends_at,
+    )
+    Delivery.objects.bulk_create([row], ignore_conflicts=True)
+    delivery = Delivery.objects.select_for_update().get(line_id=line_id)
+    for event in {"none": ("queue", "start"), "failed": ("queue", "start"), "queued": ("start",)}.get(
+        delivery.state, ()
+    ):
+        delivery.state = states.step(states.FULFILMENT, delivery.state, event)
+    delivery.error = ""
+    delivery.save(update_fields=["state", "error"])
+    note(delivery.pk, "preparing")
+    return delivery.pk
+
+
+@transaction.atomic
+def provide_key(delivery_id: int, *, name: str, test: bool = False) -> dict[str, int | bool]:
+    """Give the delivery a key on our gate: the customer's, raised, or a new one, sealed until it is shown.
+
+    Answers ``{"key_id", "new"}``. Running it again changes nothing.
+    """
+    delivery = _locked(delivery_id)
+    if delivery.key_id is not None:
+        return {"key_id": delivery.key_id, "new": delivery.sealed_secret is not None}
+    resume_keys(delivery.customer_id, OVER)
+    terms = live_terms(delivery.customer_id, delivery.unit)[-1]
+    mine = Key.objects.filter(customer_id=delivery.customer_id, unit=delivery.unit, test=test)
+    key = mine.exclude(state__in=GONE).order_by("pk").first()
+    if key is not None:
+        delivery.key_id = key.pk
+        refresh_terms(delivery.customer_id, delivery.unit)
+    else:
+        key_id, text = create_key(delivery.customer_id, name=name, terms=terms, test=test)
+        delivery.key_id = key_id
+        delivery.sealed_secret = seal(delivery.customer.owner_id, text.text, CONTEXT)
+    delivery.save(update_fields=["key", "sealed_secret"])
+    note(delivery_id, "key ready")
+    return {"key_id": delivery.key_id, "new": delivery.sealed_secret is not None}
+
+
+@transaction.atomic
+def finish_delivery(delivery_id: int) -> bool:
+    """Say that everything of the line is handed over; False if that was said before."""
+    delivery = _locked(delivery_id)
+    if delivery.state != "running":
+        return False
+    delivery.state = states.step(states.FULFILMENT, delivery.state, "deliver")
+    delivery.delivered_at = timezone.now()
+    delivery.save(update_fields=["state", "delivered_at"])
+    note(delivery_id, "delivered")
+    return True
+
+
+@transaction.atomic
+def fail_delivery(line_id: int, error: str) -> bool:
+    """Say that a line could not be handed over; ``error`` is a word for operators, never personal."""
+    delivery = Delivery.objects.select_for_update().filter(line_id=line_id, state="running").first()
+    if delivery is None:
+        return False
+    delivery.state = states.step(states.FULFILMENT, delivery.state, "fail")
+    delivery.error = error[:120]
+    delivery.save(update_fields=["state", "error"])
+    note(delivery.pk, "failed")
+    return True
+
+
+@transaction.atomic
+def revoke_delivery(line_id: int) -> bool:
+    """Take a line's rights back (refund, lost dispute, end of plan). Keys keep what else was delivered."""
+    delivery = Delivery.objects.select_for_update().filter(line_id=line_id).first()
+    if delivery is None or delivery.state not in ("delivered", "suspended", "failed"):
+        return False
+    delivery.state = states.step(states.FULFILMENT, delivery.state, "revoke")
+    delivery.sealed_secret = None
+    delivery.save(update_fields=["state", "sealed_secret"])
+    note(delivery.pk, "revoked")
+    _after_end(delivery.customer_id, delivery.unit)
+    return True
+
+
+@transaction.atomic
+def end_deliveries(now: dt.datetime | None = None, limit: int = 200) -> int:
+    """Bring keys in line with periods that ended; answers how many customers that were."""
+    now = now or timezone.now()
+    over = Delivery.objects.filter(ends_at__lte=now, ended=False, state__in=("delivered", "suspended"))
+    rows = list(over.order_by("ends_at")[:limit])
+    owners = sorted({(row.customer_id, row.unit) for row in rows})
+    Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(ended=True)
+    for customer_id, unit in owners:
+        _after_end(customer_id, unit)
+    return len(owners)
+
+
+def _after_end(customer_id: int, unit: str) -> None:
+    """Keys without any live delivery stop; the others get what is left."""
+    if live_terms(customer_id, unit):
+        refresh_terms(customer_id, unit)
+        return
+    for key in Key.objects.filter(customer_id=customer_id, unit=unit).exclude(state__in=GONE):
+        suspend_keys(customer_id, OVER, key_id=key.pk)
+
+
+@transaction.atomic
+def reveal(delivery_id: int, customer_id: int) -> KeyText:
+    """The text of a delivered key, once: from then on it stands nowhere.
+
+    Raises :class:`NoDelivery`, :class:`AlreadyRevealed`.
+    """
+    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id, customer_id=customer_id).first()
+    if delivery is None:
+        raise NoDelivery
+    if delivery.sealed_secret is None or delivery.state != "delivered":
+        raise AlreadyRevealed
+    text = KeyText(open_sealed(delivery.customer.owner_id, delivery.sealed_secret, CONTEXT))
+    delivery.sealed_secret = None
+    delivery.revealed_at = timezone.now()
+    delivery.save(update_fields=["sealed_secret", "revealed_at"])
+    note(delivery_id, "shown")
+    return text
+
+
+def note(delivery_id: int, name: str) -> None:
+    """Write down that something was done for a delivery, the first time."""
+    row = DeliveryStep(delivery_id=delivery_id, name=name, at=timezone.now())
+    DeliveryStep.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _locked(delivery_id: int) -> Delivery:
+    return Delivery.objects.select_for_update().get(pk=delivery_id)

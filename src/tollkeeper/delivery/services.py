@@ -1,0 +1,62 @@
+"""Verbs that write keys and deliveries. Each runs inside the caller's transaction, or makes one."""
+
+from tollkeeper.delivery.directory import tenant
+from tollkeeper.delivery.handover import (
+    AlreadyRevealed,
+    NoDelivery,
+    end_deliveries,
+    fail_delivery,
+    finish_delivery,
+    note,
+    open_delivery,
+    provide_key,
+    reveal,
+    revoke_delivery,
+)
+from tollkeeper.delivery.keyring import BadWish, Own
+from tollkeeper.delivery.keys import (
+    NoKey,
+    NothingDelivered,
+    create_key,
+    expire_keys,
+    narrow_key,
+    refresh_terms,
+    rename_key,
+    resume_keys,
+    revoke_key,
+    rotate_key,
+    set_expiry,
+    set_terms,
+    suspend_keys,
+    touch_keys,
+)
+
+__all__ = [
+    "AlreadyRevealed",
+    "BadWish",
+    "NoDelivery",
+    "NoKey",
+    "NothingDelivered",
+    "Own",
+    "create_key",
+    "end_deliveries",
+    "expire_keys",
+    "fail_delivery",
+    "finish_delivery",
+    "narrow_key",
+    "note",
+    "open_delivery",
+    "provide_key",
+    "refresh_terms",
+    "rename_key",
+    "resume_keys",
+    "reveal",
+    "revoke_delivery",
+    "revoke_key",
+    "rotate_key",
+    "set_expiry",
+    "set_terms",
+    "suspend_keys",
+    "tenant",
+    "touch_keys",
+]
