@@ -1,0 +1,13 @@
+"""One file per journey: what touches two or more capabilities, and the jobs that carry it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from tollkeeper.kit import plugins
+
+
+def register() -> None:
+    """Import every flow, so that a worker knows all kinds of jobs, schedules and loops."""
+    for name in plugins.names(__name__):
+        import_module(f"{__name__}.{name}")
