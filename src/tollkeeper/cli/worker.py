@@ -17,6 +17,8 @@ def worker() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     start()
+    from tollkeeper import flows
     from tollkeeper.kit.jobs import run_worker
 
+    flows.register()
     run_worker(stop)
