@@ -51,7 +51,10 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 def make(tmp_path: Path, *programs: Program) -> tuple[Supervisor, list[dict[str, int]]]:
     told: list[dict[str, int]] = []
-    return Supervisor(programs, environment=os.environ, logs=tmp_path, changed=told.append), told
+    supervisor = Supervisor(
+        programs, environment=os.environ, logs=tmp_path, changed=told.append, verbose=True
+    )
+    return supervisor, told
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the processes of one machine running: prefixes their lines, restarts them, ends them all.
+"""Keeps the processes of one machine running: keeps their lines, restarts them, ends them all.
 
 Every child leads a session of its own, so a Ctrl-C at the terminal reaches only
 the supervisor, which then ends its children in order. A child dies with the
@@ -68,7 +68,8 @@ def say(line: str) -> None:
 class Supervisor:
     """Runs ``programs`` until :meth:`stop` is called.
 
-    ``changed`` is called with name → process id whenever a process is started.
+    ``changed`` is called with name → process id whenever a process is started. What
+    the children print goes to ``logs/<name>.log``, and to the terminal if ``verbose``.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class Supervisor:
         environment: Mapping[str, str],
         logs: Path,
         changed: Callable[[dict[str, int]], None],
+        verbose: bool = False,
     ) -> None:
         self.children = [Child(program) for program in programs]
         self._environment = dict(environment)
         self._logs = logs
         self._changed = changed
+        self._verbose = verbose
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._width = max(len(program.name) for program in programs)
@@ -147,13 +150,14 @@ class Supervisor:
                 break
             child.falls += 1
             delay = FIRST_DELAY_S if time.monotonic() - began > STEADY_S else min(delay * 2, LONGEST_DELAY_S)
-            self._say(child, f"ended ({_cause(code)}); starting it again in {delay:.1f} s")
+            last = f"; its last line: {child.last_lines[-1]}" if child.last_lines and code >= 0 else ""
+            self._say(child, f"ended ({_cause(code)}){last}; starting it again in {delay:.1f} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
         log.close()
 
     async def _relay(self, child: Child, inlet: int, log: RotatingFileHandler) -> None:
-        """Copy a child's lines to the terminal and to its log, addresses of people left out."""
+        """Copy a child's lines to its log (and the terminal), addresses of people left out."""
         lines = asyncio.StreamReader(limit=LONGEST_LINE)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(inlet, "rb", buffering=0)
@@ -169,7 +173,8 @@ class Supervisor:
             child.last_lines = [*child.last_lines[-4:], text]
             stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             log.emit(logging.makeLogRecord({"msg": f"{stamp} {text}"}))
-            self._say(child, text)
+            if self._verbose:
+                self._say(child, text)
         transport.close()
 
     def _say(self, child: Child, text: str) -> None:
@@ -183,12 +188,14 @@ class Supervisor:
         """None when every child answers, or the first that still does not after ``timeout_s`` seconds."""
         deadline = time.monotonic() + timeout_s
         for child in self.children:
+            pause = 0.02
             while not await _answers(child):
                 if self._stopping.is_set():
                     return None
                 if time.monotonic() > deadline or child.falls >= 3:
                     return child
-                await asyncio.sleep(0.03)
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.2, 1.0)
         return None
 
 

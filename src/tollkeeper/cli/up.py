@@ -28,6 +28,7 @@ def up(
     shop: Annotated[str, typer.Argument(help="A folder below shops/, or a path to a shop's folder.")] = "",
     port: Annotated[int, typer.Option(help="Base port: storefront N, gate N+1, stand-ins N+2 and N+3.")] = 0,
     home_path: Annotated[str, typer.Option("--home", metavar="PATH", help="Where all state is kept.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the processes print.")] = False,
 ) -> None:
     """Run storefront, console, gate, worker and the demo's stand-ins; Ctrl-C stops all.
 
@@ -43,7 +44,7 @@ def up(
         programs = _programs(env)
         ports.check(programs, patience_s=3.0 if home.read_run_file(env.home) else 0.0)
         _prepare_book(env)
-        asyncio.run(_run(env, programs))
+        asyncio.run(_run(env, programs, verbose))
     finally:
         home.run_file(env.home).unlink(missing_ok=True)
         os.close(descriptor)
@@ -96,7 +97,7 @@ def _addresses(env: Environment) -> dict[str, str]:
     return own if env.live else {**own, "mail": f"{env.public_url}/dev/mail/", **demo.addresses(env)}
 
 
-async def _run(env: Environment, programs: list[Program]) -> None:
+async def _run(env: Environment, programs: list[Program], verbose: bool) -> None:
     facts = {
         "pid": os.getpid(),
         "shop": env.shop.name,
@@ -112,7 +113,11 @@ async def _run(env: Environment, programs: list[Program]) -> None:
         home.write_run_file(env.home, facts)
 
     supervisor = Supervisor(
-        programs, environment=_child_environment(env), logs=env.home / "logs", changed=changed
+        programs,
+        environment=_child_environment(env),
+        logs=env.home / "logs",
+        changed=changed,
+        verbose=verbose,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
