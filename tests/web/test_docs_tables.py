@@ -24,4 +24,7 @@ def test_every_ending_has_words_and_the_rule_in_force() -> None:
     assert set(docs_tables.PROTOCOLS) == set(TABLE)
     rows = dict(docs_tables.charges(("rest", "openai")))
     cells = rows[docs_tables.ENDINGS[Outcome.UPSTREAM_CUT]]
-    assert [rule for rule, _ in cells] == [TABLE["rest"][Outcome.UPSTREAM_CUT], TABLE["openai"][Outcome.UPSTREAM_CUT]]
+    assert [rule for rule, _ in cells] == [
+        TABLE["rest"][Outcome.UPSTREAM_CUT],
+        TABLE["openai"][Outcome.UPSTREAM_CUT],
+    ]

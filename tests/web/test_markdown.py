@@ -22,7 +22,7 @@ def test_nothing_active_comes_through(text: str) -> None:
     for html in (markdown.render(text), markdown.render_line(text)):
         assert "<script" not in html
         assert "<img" not in html
-        assert "style=" not in html.replace("&quot;", "")  or "&lt;p style" in html
+        assert "style=" not in html.replace("&quot;", "") or "&lt;p style" in html
         assert 'href="javascript' not in html
 
 

@@ -21,7 +21,9 @@ from tollkeeper.web.openapi import Document, Operation
 def index(request: HttpRequest) -> HttpResponse:
     """GET /docs/: what the API is, and every call with its cost."""
     document, context = _portal()
-    context["intro"] = document.description.replace(document.server, settings.ENV.gate_url) if document.server else ""
+    context["intro"] = (
+        document.description.replace(document.server, settings.ENV.gate_url) if document.server else ""
+    )
     return render(request, "docs/index.html", context)
 
 
@@ -36,7 +38,9 @@ def operation(request: HttpRequest, slug: str) -> HttpResponse:
         "operation": found,
         "route": route_of(found),
         "free": found.path in GATE_OWN,
-        "places": [(where, found.wants(where)) for where in ("path", "query", "header") if found.wants(where)],
+        "places": [
+            (where, found.wants(where)) for where in ("path", "query", "header") if found.wants(where)
+        ],
         "snippets": snippets.snippets(call, context["variable"]),
         "good": next((r for r in found.responses if r.status.startswith("2")), None),
         "others": [r for r in found.responses if not r.status.startswith("2")],

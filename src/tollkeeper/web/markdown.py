@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 
@@ -31,13 +32,16 @@ _ATTRIBUTES = {
 
 def _fence(self: RendererHTML, tokens: list[Token], at: int, options: OptionsDict, env: EnvType) -> str:
     token = tokens[at]
-    return f'<div class="code"><pre tabindex="0">{highlight.code(token.content, token.info.strip() or "sh")}</pre></div>'
+    code = highlight.code(token.content, token.info.strip() or "sh")
+    return f'<div class="code"><pre tabindex="0">{code}</pre></div>'
 
 
 def _make() -> MarkdownIt:
     maker = MarkdownIt("commonmark", {"html": False}).enable("table")
     maker.add_render_rule("fence", _fence)
-    maker.add_render_rule("table_open", lambda *_: '<div class="table-wrap" tabindex="0"><table class="table">')
+    maker.add_render_rule(
+        "table_open", lambda *_: '<div class="table-wrap" tabindex="0"><table class="table">'
+    )
     maker.add_render_rule("table_close", lambda *_: "</table></div>")
     return maker
 
@@ -54,7 +58,7 @@ def anchor(text: str) -> str:
 def render(text: str) -> SafeString:
     """Block Markdown as HTML. Raw HTML in the text is shown, not obeyed; headings get ids."""
     tokens = _maker.parse(text)
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             opening.attrSet("id", anchor(inline.content))
     return _clean(_maker.renderer.render(tokens, _maker.options, {}))

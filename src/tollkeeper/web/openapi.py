@@ -14,31 +14,26 @@ from tollkeeper.catalog import shopfile
 
 Node = dict[str, Any]
 MAX_DEPTH = 6
-_BOUNDS = {
-    "minimum": "≥ {}",
-    "maximum": "≤ {}",
-    "exclusiveMinimum": "> {}",
-    "exclusiveMaximum": "< {}",
-    "minLength": "{} characters or more",
-    "maxLength": "{} characters or less",
-    "minItems": "{} entries or more",
-    "maxItems": "{} entries or less",
-    "pattern": "matches {}",
-}
+_BOUNDS = (
+    ("minimum", "maximum", ""),
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", " entries"),
+)
+"""Lower bound, upper bound, and what they count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field of a schema. ``depth`` counts the tables around it."""
+    """One field of a schema, with the fields of the table within it."""
 
     name: str
     type: str
     description: str
-    depth: int
     required: bool
     facts: tuple[str, ...]
     choices: tuple[str, ...]
     default: str
+    inner: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +163,8 @@ def _operation(raw: Node, method: str, path: str, node: Node) -> Operation:
         parameters=tuple(_parameter(raw, item) for item in parameters),
         body=_content(raw, body) if body else None,
         responses=tuple(
-            _response(raw, str(status), resolve(raw, item)) for status, item in node.get("responses", {}).items()
+            _response(raw, str(status), resolve(raw, item))
+            for status, item in node.get("responses", {}).items()
         ),
     )
 
@@ -176,13 +172,20 @@ def _operation(raw: Node, method: str, path: str, node: Node) -> Operation:
 def _parameter(raw: Node, node: Node) -> Parameter:
     schema = resolve(raw, node.get("schema", {}))
     example = node.get("example", schema.get("example"))
-    row = _row(raw, node["name"], {**schema, "description": node.get("description", "")}, 0, node.get("required", False))
+    row = _row(
+        raw, node["name"], {**schema, "description": node.get("description", "")}, node.get("required", False)
+    )
     return Parameter(where=node.get("in", "query"), row=row, example=example)
 
 
 def _response(raw: Node, status: str, node: Node) -> Response:
     headers = [
-        _row(raw, name, {**resolve(raw, resolve(raw, item).get("schema", {})), **_words(resolve(raw, item))}, 0, False)
+        _row(
+            raw,
+            name,
+            {**resolve(raw, resolve(raw, item).get("schema", {})), **_words(resolve(raw, item))},
+            False,
+        )
         for name, item in node.get("headers", {}).items()
     ]
     return Response(status, node.get("description", ""), tuple(headers), _content(raw, node))
@@ -201,22 +204,22 @@ def _content(raw: Node, node: Node) -> Content | None:
         if example is None:
             example = example_of(raw, schema)
         text = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False, indent=2)
-        return Content(media=media, rows=tuple(rows(raw, schema)), example=text if example not in (None, {}) else "")
+        return Content(
+            media=media, rows=tuple(rows(raw, schema)), example=text if example not in (None, {}) else ""
+        )
     return None
 
 
 def rows(raw: Node, schema: Node, depth: int = 0) -> Iterator[Row]:
-    """The fields of an object schema (or of an array of objects), tables within it indented."""
+    """The fields of an object schema, of an array of objects, or of all variants of either."""
     schema = _flat(raw, schema)
     if "items" in schema and "properties" not in schema:
         schema = _flat(raw, schema["items"])
     for variant in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
         yield from rows(raw, variant, depth)
     for name, node in schema.get("properties", {}).items():
-        field = _flat(raw, node)
-        yield _row(raw, name, field, depth, name in schema.get("required", ()))
-        if depth < MAX_DEPTH:
-            yield from rows(raw, field, depth + 1)
+        inner = tuple(rows(raw, node, depth + 1)) if depth < MAX_DEPTH else ()
+        yield _row(raw, name, node, name in schema.get("required", ()), inner)
 
 
 def _flat(raw: Node, node: Any, depth: int = 0) -> Node:
@@ -234,21 +237,32 @@ def _flat(raw: Node, node: Any, depth: int = 0) -> Node:
     return flat
 
 
-def _row(raw: Node, name: str, schema: Node, depth: int, required: bool) -> Row:
+def _row(raw: Node, name: str, schema: Node, required: bool, inside: tuple[Row, ...] = ()) -> Row:
     schema = _flat(raw, schema)
     inner = _flat(raw, schema["items"]) if "items" in schema else schema
-    facts = [text.format(inner[word]) for word, text in _BOUNDS.items() if word in inner and word != "pattern"]
+    limits = {**inner, **schema}
+    facts = [
+        _span(limits.get(low), limits.get(high)) + what
+        for low, high, what in _BOUNDS
+        if {low, high} & set(limits)
+    ]
     default = schema.get("default")
     return Row(
         name=name,
         type=type_name(raw, schema),
         description=schema.get("description", ""),
-        depth=depth,
         required=required,
         facts=tuple(facts),
         choices=tuple(_shown(choice) for choice in inner.get("enum", ())),
         default="" if default in (None, "") else _shown(default),
+        inner=inside,
     )
+
+
+def _span(low: Any, high: Any) -> str:
+    if high is None:
+        return f"at least {low}"
+    return f"at most {high}" if low is None else f"{low} to {high}"
 
 
 def _shown(value: Any) -> str:

@@ -38,7 +38,10 @@ def example(operation: Operation, base: str) -> Example:
         value = parameter.example if parameter.example is not None else f"<{parameter.row.name}>"
         path = path.replace(f"{{{parameter.row.name}}}", quote(str(value), safe="<>"))
     pairs = [
-        (parameter.row.name, parameter.example if parameter.example is not None else f"<{parameter.row.name}>")
+        (
+            parameter.row.name,
+            parameter.example if parameter.example is not None else f"<{parameter.row.name}>",
+        )
         for parameter in operation.wants("query")
         if parameter.row.required or parameter.example is not None
     ]
