@@ -29,7 +29,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def _wrong(kind: str, text: str, remedy: str) -> PydanticCustomError:
     """A mistake with its remedy; both are shown to the operator as they stand."""
-    return PydanticCustomError(kind, "{text}", {"text": text, "remedy": remedy})  # type: ignore[arg-type]
+    return PydanticCustomError(kind, "{text}", {"text": text, "remedy": remedy})
 
 
 def _decimal(value: Any) -> Decimal:
