@@ -1,0 +1,109 @@
+"""Runs the probes of the shop's promises and says what came of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import pkgutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from tollkeeper import proofs
+from tollkeeper.proofs.context import Context
+from tollkeeper.proofs.probe import Broken, NotUsed, Probe, Vouched, probes_of
+
+PROVEN, BROKEN, ATTESTED, NOT_USED = "PROVEN", "BROKEN", "ATTESTED", "NOT-USED"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One promise in one run. ``evidence`` holds facts only, ``at`` is an ISO instant."""
+
+    id: str
+    status: str
+    section: str
+    evidence: Mapping[str, Any]
+    at: str
+    ms: int
+
+
+class UnknownPromise(Exception):
+    """Ids that this shop's policy does not promise; the text names them."""
+
+
+def load_probes() -> None:
+    """Import every family of probes: each module of the package is one."""
+    for module in pkgutil.iter_modules(proofs.__path__):
+        importlib.import_module(f"{proofs.__name__}.{module.name}")
+
+
+def run(ids: Iterable[str] | None = None) -> list[Row]:
+    """Prove the promises of the shop's policy, all or those of ``ids``, in the policy's order.
+
+    Raises :class:`UnknownPromise`, or ``BadPolicy`` where the policy itself cannot be read.
+    """
+    load_probes()
+    context = Context()
+    promised = context.policy.promises
+    wanted = list(ids) if ids is not None else []
+    strange = [name for name in wanted if name not in promised]
+    if strange:
+        raise UnknownPromise(f"this shop does not promise {', '.join(strange)}")
+    return [_prove(name, promised[name], context) for name in promised if not wanted or name in wanted]
+
+
+def _prove(name: str, section: str, context: Context) -> Row:
+    started = time.perf_counter()
+    found = probes_of(name)
+    status, facts = PROVEN, dict[str, Any]()
+    if not found:
+        status, facts = BROKEN, {"why": "no probe shows this promise"}
+    for one in found:
+        outcome, more = _ask(one, context)
+        facts.update(more)
+        status = _worse(status, outcome)
+    at = timezone.now().isoformat(timespec="milliseconds")
+    return Row(name, status, section, facts, at, round((time.perf_counter() - started) * 1000))
+
+
+def _worse(one: str, other: str) -> str:
+    order = (NOT_USED, PROVEN, ATTESTED, BROKEN)
+    return max(one, other, key=order.index) if one != PROVEN or other != NOT_USED else NOT_USED
+
+
+def _ask(function: Probe, context: Context) -> tuple[str, dict[str, Any]]:
+    try:
+        with transaction.atomic():
+            result = function(context)
+            transaction.set_rollback(True)  # a probe changes nothing
+    except Broken as broken:
+        return BROKEN, {"why": str(broken), **broken.facts}
+    except NotUsed as unused:
+        return NOT_USED, {"why": str(unused), **unused.facts}
+    except DatabaseError as error:
+        return BROKEN, {"why": f"the probe could not run: {type(error).__name__}"}
+    except Exception as error:  # noqa: BLE001 - whatever stopped the probe, the promise is not shown
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else ""
+        return BROKEN, {"why": f"the probe could not run: {type(error).__name__} in {where}"}
+    if isinstance(result, Vouched):
+        facts = {**result.facts, "who": result.who, "since": result.since, "until": result.until}
+        if dt.date.fromisoformat(result.until) < context.today:
+            return BROKEN, {"why": "what a person vouched for ran out", **facts}
+        return ATTESTED, facts
+    return PROVEN, dict(result)
+
+
+def counts(rows: Iterable[Row]) -> dict[str, int]:
+    """How many rows of each status."""
+    made = {"proven": 0, "attested": 0, "broken": 0, "not_used": 0}
+    for row in rows:
+        made[row.status.lower().replace("-", "_")] += 1
+    return made
