@@ -233,10 +233,9 @@ if ENV.smtp_url:  # smtps://user:password@host:465, or smtp://…:587, which ins
 
 SESSION_ENGINE = "tollkeeper.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
-SESSION_COOKIE_NAME = "__Host-session" if ENV.live else "session"
-CSRF_COOKIE_NAME = "__Host-csrf" if ENV.live else "csrf"
-LANGUAGE_COOKIE_NAME = "language"
-CSRF_FAILURE_VIEW = "tollkeeper.web.errors.stale_form"
+# names of the policy's register of cookies; a browser binds a __Host- cookie to this host and TLS
+SESSION_COOKIE_NAME = "__Host-sessionid" if ENV.live else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if ENV.live else "csrftoken"
 CSRF_COOKIE_HTTPONLY = False  # htmx sends it as a header
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
