@@ -1,8 +1,60 @@
 """One table of addresses; each face brings its own."""
 
 from django.urls import include, path
+from django.views.i18n import set_language
+
+from tollkeeper.web import checkout, dev_mail, errors, health, storefront
+from tollkeeper.web.console import calls, keys, orders, overview, settings, usage
+from tollkeeper.web.desk import customers, deliveries, jobs, today
+from tollkeeper.web.desk import orders as desk_orders
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.broken
 
 urlpatterns = [
-    path("hooks/", include("tollkeeper.web.hooks")),
+    # for everybody
+    path("", storefront.home, name="home"),
+    path("plans/", storefront.plans, name="plans"),
+    path("", include("tollkeeper.web.docs")),
     path("accounts/", include("allauth.urls")),
+    path("language/", set_language, name="set_language"),
+    path("healthz", health.healthz, name="healthz"),
+    path("hooks/", include("tollkeeper.web.hooks")),
+    path("dev/mail/", dev_mail.mailbox, name="dev_mail"),
+    path("dev/mail/<str:name>/", dev_mail.mailbox, name="dev_mail_one"),
+    path("dev/mail/<str:name>/html/", dev_mail.mail_html, name="dev_mail_html"),
+    # buying
+    path("buy/<slug:plan>/<slug:price>/", checkout.checkout, name="checkout"),
+    path("checkout/<str:number>/return", checkout.checkout_return, name="checkout_return"),
+    path("checkout/<str:number>/cancelled", checkout.checkout_cancelled, name="checkout_cancelled"),
+    path("checkout/<str:number>/state", checkout.checkout_state, name="checkout_state"),
+    path("checkout/<str:number>/pay", checkout.pay_again, name="checkout_pay"),
+    path("checkout/<str:number>/cancel", checkout.cancel, name="checkout_cancel"),
+    # customers
+    path("console/", overview.overview, name="console"),
+    path("console/latest/", overview.latest_calls, name="console_latest"),
+    path("console/keys/", keys.key_list, name="console_keys"),
+    path("console/keys/new/", keys.key_new, name="console_key_new"),
+    path("console/keys/<int:key_id>/revoke/", keys.key_revoke, name="console_key_revoke"),
+    path("console/keys/<int:key_id>/replace/", keys.key_replace, name="console_key_replace"),
+    path("console/keys/delivered/<int:delivery_id>/", keys.key_reveal, name="console_key_reveal"),
+    path("console/usage/", usage.usage_page, name="console_usage"),
+    path("console/calls/", calls.call_log, name="console_calls"),
+    path("console/orders/", orders.order_list, name="console_orders"),
+    path("console/orders/<str:number>/", orders.order_page, name="console_order"),
+    path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
+    path("console/settings/", settings.profile, name="console_settings"),
+    # operators
+    path("desk/", today.today, name="desk"),
+    path("desk/orders/", desk_orders.order_list, name="desk_orders"),
+    path("desk/orders/<str:number>/", desk_orders.order_page, name="desk_order"),
+    path("desk/orders/<str:number>/ask/", desk_orders.order_ask, name="desk_order_ask"),
+    path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
+    path("desk/customers/", customers.customer_list, name="desk_customers"),
+    path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),
+    path("desk/jobs/", jobs.job_list, name="desk_jobs"),
+    path("desk/jobs/<int:job_id>/retry/", jobs.job_retry, name="desk_job_retry"),
+    path("desk/jobs/<int:job_id>/cancel/", jobs.job_cancel, name="desk_job_cancel"),
 ]

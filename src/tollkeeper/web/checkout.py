@@ -6,8 +6,9 @@ is opened and then watches. Nothing here decides whether something was paid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,12 +21,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.accounts import services as accounts
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.flows import purchase
+from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
+from tollkeeper.sales import services as sales_verbs
 from tollkeeper.web import stations
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.context import CHOSEN
 
+log = logging.getLogger("tollkeeper.checkout")
+
 _WATCHED = {"awaiting_payment", "processing", "preparing", "unknown"}
+_QUICK_ROUNDS, _MOST_ROUNDS = 20, 400
 
 
 @never_cache
@@ -46,12 +52,13 @@ def checkout(request: HttpRequest, plan: str, price: str) -> HttpResponse:
     request.session.pop(CHOSEN, None)
     refusal = ""
     if request.method == "POST":
+        customer_id = accounts.ensure_customer(request.user)
         try:
-            number = purchase.start_order(accounts.ensure_customer(request.user), plan, price)
-        except purchase.CannotOrder as no:
+            number = purchase.start_order(customer_id, plan, price, language=get_language() or "en")
+        except sales_verbs.CannotOrder as no:
             refusal = _refusal(no.code)
         else:
-            return _pay(number)
+            return _pay(request, number)
     values = {"plan": offered, "price": chosen, "refusal": refusal}
     return render(request, "checkout/summary.html", values, status=409 if refusal else 200)
 
@@ -64,53 +71,85 @@ def _refusal(code: str) -> str:
     }.get(code, _("This order cannot be made."))
 
 
-def _pay(number: str) -> HttpResponse:
-    """To the provider's page; to our own, which explains, if the provider does not answer."""
+def _pay(request: HttpRequest, number: str) -> HttpResponse:
+    """To the provider's page; to our own, which explains, if there is no such page now."""
     try:
         return redirect(purchase.begin_payment(number))
-    except purchase.NoAnswer:
+    except purchase.CannotPay as no:
+        if no.code == "no_answer":
+            messages.warning(request, _("The payment provider does not answer. Nothing was charged; please try again."))
+        elif no.code == "refused":
+            messages.error(request, _("The payment provider refuses this payment. Nothing was charged."))
         return redirect("checkout_return", number)
 
 
 @require_POST
 @for_customer
 def pay_again(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
-    """POST /checkout/orders/<number>/pay/"""
+    """POST /checkout/<number>/pay"""
     _mine(customer_id, number)
-    return _pay(number)
+    return _pay(request, number)
+
+
+@require_POST
+@for_customer
+def cancel(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /checkout/<number>/cancel: the customer wants it no more."""
+    _mine(customer_id, number)
+    try:
+        ended = purchase.cancel_order(customer_id, number)
+    except ProviderError:
+        messages.warning(request, _("The payment provider does not answer. Please try again in a moment."))
+        return redirect("checkout_return", number)
+    if ended:
+        messages.success(request, _("The order is cancelled. Nothing was charged."))
+    return redirect("plans" if ended else "checkout_return", *([] if ended else [number]))
 
 
 @require_safe
 @for_customer
 def checkout_return(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
-    """GET /checkout/orders/<number>/: where the provider sends people back to."""
+    """GET /checkout/<number>/return: where the provider sends people back to."""
     order = _mine(customer_id, number)
     unknown = False
     if order.status in ("awaiting_payment", "processing"):
-        unknown = not purchase.ask(order.order_id)
-        order = _mine(customer_id, number)
-    return render(request, "checkout/progress.html", _values(order, unknown=unknown, round_=0))
+        try:
+            order = purchase.reconcile(order.order_id)
+        except ProviderError as error:
+            log.warning("no answer about an order: %s", error)
+            unknown = True
+    return render(request, "checkout/progress.html", _values(order, unknown=unknown, left=False, round_=0))
+
+
+@require_safe
+@for_customer
+def checkout_cancelled(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """GET /checkout/<number>/cancelled: the provider's "back" link; nothing is decided by it."""
+    return render(
+        request, "checkout/progress.html", _values(_mine(customer_id, number), unknown=False, left=True, round_=0)
+    )
 
 
 @require_safe
 @for_customer
 def checkout_state(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
-    """GET /checkout/orders/<number>/state/: the box of the page above, as it is now."""
+    """GET /checkout/<number>/state: the box of the page of return, as it is now."""
     text = request.GET.get("round", "0")
     round_ = int(text) + 1 if text.isdigit() and len(text) < 6 else 0
-    return render(request, "checkout/station.html", _values(_mine(customer_id, number), unknown=False, round_=round_))
+    values = _values(_mine(customer_id, number), unknown=False, left=False, round_=round_)
+    return render(request, "checkout/station.html", values)
 
 
 def _mine(customer_id: int, number: str) -> sales.OrderView:
     try:
         return sales.get_order(customer_id, number)
-    except sales.NoSuchOrder:
+    except sales_verbs.NoSuchOrder:
         raise Http404 from None
 
 
-def _values(order: sales.OrderView, *, unknown: bool, round_: int) -> dict[str, object]:
-    station = stations.of(order, unknown=unknown)
-    watched = station.name in _WATCHED and round_ < 400
+def _values(order: sales.OrderView, *, unknown: bool, left: bool, round_: int) -> dict[str, object]:
+    station = stations.of(order, unknown=unknown, left=left)
+    watched = station.name in _WATCHED and round_ < _MOST_ROUNDS
     return {
         "number": order.number,
         "order": order,
@@ -118,5 +157,5 @@ def _values(order: sales.OrderView, *, unknown: bool, round_: int) -> dict[str, 
         "steps": stations.steps(order),
         "actions": stations.actions(order, station),
         "round": round_,
-        "refresh_s": (1 if round_ < 20 else 5) if watched else 0,
+        "refresh_s": (1 if round_ < _QUICK_ROUNDS else 5) if watched else 0,
     }

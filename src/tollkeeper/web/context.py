@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.translation import get_language
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.terms import PlanTerms, PriceTerms
+from tollkeeper.sales import queries as sales
 from tollkeeper.web import nav
 
 CHOSEN = "chosen_plan"
@@ -26,6 +28,7 @@ class Account:
     name: str
     initials: str
     plan: str = ""
+    until: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ def _account(request: HttpRequest) -> Account:
     if not request.user.is_authenticated:
         return Account("", "")
     name = accounts.shown_to_self(request.user)
-    return Account(name, name[:2].upper())
+    customer = accounts.customer_for(request.user)
+    plan = sales.current_plan(customer.pk) if customer else None
+    return Account(name, name[:2].upper(), plan.title if plan else "", plan.ends_at if plan else None)
 
 
 def _chosen(request: HttpRequest) -> Chosen:

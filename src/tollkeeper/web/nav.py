@@ -67,7 +67,7 @@ def legal(request: HttpRequest) -> tuple[Item, ...]:
 
 def foot(request: HttpRequest) -> tuple[Group, ...]:
     """The columns at the end of the public pages."""
-    return (
+    groups = (
         Group(
             _("Product"),
             _present(
@@ -93,6 +93,7 @@ def foot(request: HttpRequest) -> tuple[Group, ...]:
             ),
         ),
     )
+    return tuple(group for group in groups if group.items)
 
 
 def console(request: HttpRequest) -> tuple[Group, ...]:

@@ -43,13 +43,22 @@ class Action:
     post: bool = False
 
 
-def of(order: OrderView, *, unknown: bool = False) -> Station:
-    """The station of an order; ``unknown`` if the provider was asked and did not answer."""
+def of(order: OrderView, *, unknown: bool = False, left: bool = False) -> Station:
+    """The station of an order.
+
+    ``unknown``: the provider was asked and did not answer; ``left``: the person has just
+    come back from its page without paying.
+    """
     if unknown:
         return Station(
             "unknown", _("We do not know yet"),
             _("The payment provider has not answered. Nothing is lost: we go on asking, and you are never charged twice for one order. You may close this page."),
             "circle-help", "warn", busy=True,
+        )  # fmt: skip
+    if left and order.status == "awaiting_payment":
+        return Station(
+            "left", _("Not paid yet"), _("You left the payment page. Nothing was charged, and the order is kept for a while."),
+            "undo-2", "",
         )  # fmt: skip
     return _STATIONS.get(order.status, _other)(order)
 
@@ -134,10 +143,10 @@ def actions(order: OrderView, station: Station) -> list[Action]:
         if waiting is not None:
             return [Action(_("Show my key"), reverse("console_key_reveal", args=[waiting.id])), page]
         return [Action(_("To the console"), reverse("console")), page]
-    if station.name == "awaiting_payment":
+    if station.name in ("awaiting_payment", "left", "unknown"):
         return [
-            Action(_("Pay now"), reverse("checkout_pay", args=[order.number]), "", post=True),
-            Action(_("Choose another plan"), reverse("plans"), "plain"),
+            Action(_("To the payment page"), reverse("checkout_pay", args=[order.number]), "", post=True),
+            Action(_("Cancel the order"), reverse("checkout_cancel", args=[order.number]), "plain", post=True),
         ]
     if station.name in ("expired", "cancelled"):
         return [Action(_("Order again"), reverse("plans"))]

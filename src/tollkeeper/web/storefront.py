@@ -44,6 +44,11 @@ def example_route(terms: GateTerms) -> RouteTerms | None:
     return min(simple, key=lambda route: route.cost, default=None)
 
 
+def paths() -> dict[str, str]:
+    """Path by name of route: what people know an endpoint by."""
+    return {route.name: route.path for route in catalog.gate_terms().routes}
+
+
 def home(request: HttpRequest) -> HttpResponse:
     """GET /"""
     terms = catalog.gate_terms()

@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from tollkeeper.catalog import queries as catalog
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_customer
+from tollkeeper.web.storefront import paths
 
 _PAGE = 50
 
@@ -29,7 +29,7 @@ class Filters(forms.Form):
     def __init__(self, request: HttpRequest, keys: list[delivery.KeyRow]) -> None:
         super().__init__(request.GET, auto_id="filter_%s")
         self.fields["key"].choices = [("", _("All keys"))] + [(key.id, key.name) for key in keys]
-        routes = [(route.name, route.name) for route in catalog.gate_terms().routes]
+        routes = [(name, path) for name, path in paths().items()]
         self.fields["route"].choices = [("", _("All endpoints")), *routes]
 
 
@@ -60,5 +60,6 @@ def call_log(request: HttpRequest, customer_id: int) -> HttpResponse:
             "older": shown[-1].id if len(calls) > _PAGE else None,
             "paged": wanted.get("before") is not None,
             "key_names": {key.id: key.name for key in keys},
+            "paths": paths(),
         },
     )

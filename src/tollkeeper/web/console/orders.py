@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.payments import queries as payments
 from tollkeeper.sales import queries as sales
+from tollkeeper.sales import services as sales_verbs
 from tollkeeper.web import stations
 from tollkeeper.web.access import for_customer
 
@@ -48,7 +49,7 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
             "station": station,
             "steps": stations.steps(order),
             "actions": stations.actions(order, station) if station.name in ("awaiting_payment", "delivered") else [],
-            "documents": payments.documents(order.order_id),
+            "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
         },
     )
@@ -59,14 +60,14 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
 def receipt(request: HttpRequest, customer_id: int, number: str, label: str) -> HttpResponse:
     """GET /console/orders/<number>/documents/<label>/: a document as it was issued."""
     order = _mine(customer_id, number)
-    document = next((row for row in payments.documents(order.order_id) if row.label == label), None)
+    document = next((row for row in payments.list_documents(order.customer_id, order.number) if row.number == label), None)
     if document is None:
         raise Http404
-    return render(request, "console/receipt.html", {"order": order, "document": document})
+    return render(request, "console/receipt.html", {"order": order, "document": document, "facts": document.facts})
 
 
 def _mine(customer_id: int, number: str) -> sales.OrderView:
     try:
         return sales.get_order(customer_id, number)
-    except sales.NoSuchOrder:
+    except sales_verbs.NoSuchOrder:
         raise Http404 from None

@@ -15,7 +15,7 @@ from tollkeeper.web import charts
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.console import figures
 from tollkeeper.web.console.figures import Figure
-from tollkeeper.web.storefront import example_route
+from tollkeeper.web.storefront import example_route, paths
 from tollkeeper.web.templatetags.figures import grouped, latency, percent, short_units
 
 _LATEST = 8
@@ -37,7 +37,7 @@ def _tiles(days: list[usage.DayRow], before: list[usage.DayRow], customer_id: in
         ),
         Figure(
             _("Success rate"), percent(share),
-            _("no calls yet") if share is None else _("%+.1f points") % points if points else _("answered below 400"),
+            _("no calls yet") if share is None else (_("%+.1f points") % points).replace("-", "−") if points else _("answered below 400"),
             "" if not points else "good" if points > 0 else "bad",
             charts.spark([(day.ok / day.calls if day.calls else 1.0) for day in days]) if calls else charts.spark(()),
         ),
@@ -72,6 +72,8 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
             "chart": figures.calls_chart(days),
             "calls": usage.recent_calls(customer_id, _LATEST),
             "key_names": {key.id: key.name for key in keys},
+            "paths": paths(),
+            "limits": keys[0].terms if keys else None,
             "routes": routes,
             "most": max((route.calls for route in routes), default=0),
             "keys": keys,
@@ -93,5 +95,6 @@ def latest_calls(request: HttpRequest, customer_id: int) -> HttpResponse:
         {
             "calls": usage.recent_calls(customer_id, _LATEST),
             "key_names": {key.id: key.name for key in delivery.list_keys(customer_id)},
+            "paths": paths(),
         },
     )

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.console import figures
+from tollkeeper.web.storefront import paths
 
 
 @require_safe
@@ -28,6 +29,7 @@ def usage_page(request: HttpRequest, customer_id: int) -> HttpResponse:
             "balances": usage.balances(customer_id),
             "grants": usage.grants(customer_id),
             "routes": routes,
+            "paths": paths(),
             "most": max((route.calls for route in routes), default=0),
             "calls": sum(day.calls for day in days),
             "units": sum(day.units for day in days),
