@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tollkeeper.cli import home
@@ -64,7 +65,8 @@ def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]
             ok, detail = _attempt(deed)
         ms = round(1000 * (time.perf_counter() - began), 1)
         steps.append({"step": name, "ok": ok, "ms": ms, "detail": detail})
-        console.print(f"  {'[green]✓[/green]' if ok else '[red]✗[/red]'} {name}: [dim]{detail}[/dim]")
+        mark = "[green]✓[/green]" if ok else "[red]✗[/red]"
+        console.print(f"  {mark} {name}: [dim]{escape(detail)}[/dim]", soft_wrap=True)
         if not ok:
             break
     ok = all(step["ok"] for step in steps)

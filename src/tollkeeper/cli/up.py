@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from tollkeeper.cli import demo, home, ports
 from tollkeeper.cli.errors import Refused
@@ -149,20 +148,17 @@ _LABELS = {
     "mail": "Mail",
     "sample": "Sample upstream",
     "checkout": "Checkout stand-in",
+    "home": "State and logs",
 }
 
 
 def _show(env: Environment) -> None:
-    table = Table.grid(padding=(0, 3))
-    addresses = _addresses(env)
-    for name, label in _LABELS.items():
-        if name in addresses:
-            table.add_row(f"  {label}", addresses[name])
-    table.add_row("  State and logs", str(_short(env.home)))
+    addresses = {**_addresses(env), "home": str(_short(env.home))}
+    rows = [f"  {label:<18}  {addresses[name]}" for name, label in _LABELS.items() if name in addresses]
     console = Console(highlight=False, soft_wrap=True)
     try:
         console.print(f"\n[bold]Tollkeeper runs the shop “{env.shop.name}”[/bold]\n")
-        console.print(table)
+        console.print("\n".join(rows), markup=False)
         console.print("\n  Ctrl-C stops everything. See the whole story: [bold]./tollkeeper tour[/bold]\n")
     except OSError:
         return

@@ -29,6 +29,7 @@ def web(
     """
     env = environment.read()
     env.secret("django")  # says what to do where nothing was migrated yet
+    (env.home / "static").mkdir(exist_ok=True)
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server

@@ -120,7 +120,8 @@ class Story:
         page = self._browser.get("/plans/")
         offers = []
         for card in page.main.all("article"):
-            price = next((e.text for e in card.all() if "plan-price" in e.attributes.get("class", "")), "")
+            tag = next((e for e in card.all() if "plan-price" in e.attributes.get("class", "")), None)
+            price = " ".join(part.text for part in tag.children if part.text) if tag else ""
             amount = re.search(r"\d+(?:[.,]\d+)?", price)
             link = next(
                 (a.attributes["href"] for a in card.all("a") if "/buy/" in a.attributes.get("href", "")),
