@@ -170,7 +170,7 @@ def pack_admitted(
     return head + _pack_parts(parts) + names
 
 
-def pack_settled(
+def pack_settled(  # noqa: PLR0913 - a record of sixteen fields, packed once per call
     call_id: int,
     key_id: int,
     customer_id: int,

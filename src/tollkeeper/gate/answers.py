@@ -148,7 +148,7 @@ class Answer:
         ) % (self.status, REASONS[self.status], self.kind, len(self.body), request_id, self.fields, closing)
 
 
-def refuse(
+def refuse(  # noqa: PLR0913 - one call per refusal, all by name
     code: str,
     request_id: str,
     *,

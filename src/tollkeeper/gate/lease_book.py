@@ -8,6 +8,11 @@ leases are dated by the book.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tollkeeper.gate.wire.client import Client
+
 MARGIN_US = 2_000_000
 """Nothing is admitted on a lease that ends sooner than this."""
 RENEW_US = 15_000_000
@@ -46,6 +51,7 @@ class Purse:
         "empty_need",
         "empty_until",
         "leases",
+        "low_mark",
         "rate",
         "spent_since",
         "unit",
@@ -58,7 +64,9 @@ class Purse:
         self.unit = unit
         self.leases: list[Lease] = []
         self.drawing = False
-        self.waiting: list[object] = []
+        self.waiting: list[Client] = []
+        self.low_mark = 0
+        """A draw ahead of need is worth a look when a lease has less left than this."""
         self.empty_need = 0
         self.empty_until = 0
         self.rate = 0.0
@@ -101,7 +109,7 @@ class Purse:
         return tuple(holds)
 
     def settle(self, holds: Holds, units: int) -> tuple[tuple[tuple[bytes, int], ...], int]:
-        """Charge ``units`` for a call that held ``holds``: (lease id, micro-units) pairs and what stayed unpaid.
+        """Charge ``units`` for a call: (lease id, micro-units) pairs, and what stayed unpaid.
 
         What was held too much is left again; what is charged beyond the hold is
         taken from what the leases still have, never from anywhere else.
@@ -143,6 +151,7 @@ class Purse:
         """Take a lease that was just drawn."""
         self.leases.append(lease)
         self.empty_until = 0
+        self.low_mark = max(int(self.rate), lease.drawn // 4)
 
     def found_empty(self, need: int, now_us: int) -> None:
         """Remember that the book could not lend ``need``."""
@@ -158,8 +167,8 @@ class Purse:
         return max(need, int(self.rate * AHEAD_US / 1_000_000), need * 8)
 
     def runs_low(self, cost: int) -> bool:
-        """True if a draw should be made ahead of need: less than a second's worth is left."""
-        return self.left < max(int(self.rate), cost * 2)
+        """True if a draw should be made ahead of need."""
+        return self.left < max(self.low_mark, int(self.rate), cost)
 
     def tick(self, elapsed_s: float) -> None:
         """Bring the smoothed rate up to date; called about twice a second."""

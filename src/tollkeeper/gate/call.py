@@ -1,0 +1,114 @@
+"""One call through the gate: admitted once, settled exactly once."""
+
+from __future__ import annotations
+
+from tollkeeper.core import limits as speed
+from tollkeeper.core.charges import Outcome, charge
+from tollkeeper.core.journal import STREAMED, Parts, pack_admitted, pack_settled, short
+from tollkeeper.core.meters import NO_TOKENS, Reading
+from tollkeeper.gate.directory import Key
+from tollkeeper.gate.lease_book import Holds
+from tollkeeper.gate.routes import Route
+
+_OK = int(Outcome.OK)
+_EMPTY = int(Outcome.EMPTY)
+
+
+class AlreadySettled(Exception):
+    """A call was to be settled twice: a mistake in the gate, never to be passed over."""
+
+
+class Call:
+    """What is known of a call while it runs; ``began`` in monotonic seconds, ``at_us`` by the wall clock."""
+
+    __slots__ = (
+        "at_us",
+        "began",
+        "bytes_in",
+        "bytes_out",
+        "call_id",
+        "costs",
+        "held",
+        "holds",
+        "key",
+        "method",
+        "names",
+        "reading",
+        "route",
+        "settled",
+        "streamed",
+    )
+
+    def __init__(self, call_id: int, key: Key, route: Route, method: int, reading: Reading | None) -> None:
+        self.call_id = call_id
+        self.key = key
+        self.route = route
+        self.method = method
+        self.reading = reading
+        self.held: int = route.cost if reading is None else reading.held
+        self.costs = (1, self.held, 0 if reading is None else reading.tokens_held)
+        self.names: bytes = key.grant.allowed[route.index]
+        self.holds: Holds = ()
+        self.began = 0.0
+        self.at_us = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.streamed = False
+        self.settled = False
+
+    def admitted(self, holds: Holds, now: float, now_us: int) -> bytes:
+        """The record of the admission."""
+        self.holds = holds
+        self.began = now
+        self.at_us = now_us
+        key = self.key
+        parts: Parts = tuple([(lease.id, part) for lease, part in holds])
+        return pack_admitted(
+            self.call_id, key.key_id, key.customer.customer_id, now_us, self.method, parts, self.names
+        )
+
+    def settle(self, outcome: int, status: int, now: float) -> bytes:
+        """Charge by the charge table, give the rest of the hold back, and give the record of it."""
+        if self.settled:
+            raise AlreadySettled(str(self.call_id))
+        self.settled = True
+        key = self.key
+        key.customer.in_flight -= 1
+        reading = self.reading
+        tokens, model, flags = NO_TOKENS, b"\x00", 0
+        if reading is None:
+            if outcome == _OK:
+                units = self.held
+            else:
+                units, flags = charge(
+                    Outcome(outcome), self.route.protocol, self.held, self.held, estimated=False
+                )
+        else:
+            count = reading.count()
+            tokens, model = count.tokens, short(reading.model)
+            if outcome == _OK and count.empty:
+                outcome = _EMPTY
+            units, flags = charge(
+                Outcome(outcome), self.route.protocol, count.units, self.held, estimated=count.estimated
+            )
+        if units != self.held and key.limits:
+            speed.settle(key.limits, self.costs, (1, units, sum(tokens)))
+        parts, unpaid = key.purse.settle(self.holds, units)
+        return pack_settled(
+            self.call_id,
+            key.key_id,
+            key.customer.customer_id,
+            self.at_us,
+            int((now - self.began) * 1e6),
+            status,
+            outcome,
+            flags | STREAMED if self.streamed else flags,
+            self.method,
+            self.bytes_in,
+            self.bytes_out,
+            tokens,
+            unpaid,
+            parts,
+            self.names,
+            model,
+        )

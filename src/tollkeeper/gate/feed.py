@@ -1,0 +1,88 @@
+"""What changes outside: key entries and the shop's snapshot, polled from the book four times a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from tollkeeper.gate.book import Book, BookUnreachable
+from tollkeeper.gate.directory import EntryRow
+
+INTERVAL_S = 0.25
+BATCH = 20_000
+
+
+class Feed(threading.Thread):
+    """Reads in a thread of its own; hands over by callbacks, which must be safe to call from it.
+
+    Versions are given out under a lock, so their order is the order of commits:
+    whoever has seen version v has seen all before it.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Book],
+        on_entries: Callable[[list[EntryRow]], None],
+        on_snapshot: Callable[[int, str], None],
+        on_round: Callable[[str], None],
+    ) -> None:
+        """``on_round`` is called after each poll with an empty text, or with why it failed."""
+        super().__init__(name="feed", daemon=True)
+        self._connect = connect
+        self._on_entries = on_entries
+        self._on_snapshot = on_snapshot
+        self._on_round = on_round
+        self._stopped = threading.Event()
+        self._book: Book | None = None
+        self._version = 0
+        self._key_id = 0
+        self._snapshot = -1
+
+    def stop(self) -> None:
+        """End after the present poll."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Poll until stopped; a book that is away is tried again for ever."""
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            try:
+                self.poll()
+            except BookUnreachable as error:
+                self._drop()
+                self._on_round(str(error) or "unreachable")
+            else:
+                self._on_round("")
+            self._stopped.wait(max(0.01, INTERVAL_S - (time.monotonic() - began)))
+        self._drop()
+
+    def poll(self) -> None:
+        """One round. Raises ``BookUnreachable``."""
+        if self._book is None:
+            self._book = self._connect()
+        newest = self._book.rows("SELECT max(version) FROM catalog_gatesnapshot")[0][0]
+        if newest is not None and newest != self._snapshot:
+            [(body,)] = self._book.rows("SELECT body FROM catalog_gatesnapshot WHERE version = ?", newest)
+            self._on_snapshot(int(newest), body)
+            self._snapshot = newest
+        while True:
+            rows: list[EntryRow] = self._book.rows(
+                "SELECT key_id, digest, customer_id, tenant, state, reason, terms, expires_at, version"
+                " FROM delivery_keyentry WHERE version > ? OR (version = ? AND key_id > ?)"
+                " ORDER BY version, key_id LIMIT ?",
+                self._version,
+                self._version,
+                self._key_id,
+                BATCH,
+            )
+            if rows:
+                self._on_entries(rows)
+                self._version, self._key_id = rows[-1][8], rows[-1][0]
+            if len(rows) < BATCH or self._stopped.is_set():
+                return
+
+    def _drop(self) -> None:
+        if self._book is not None:
+            self._book.close()
+            self._book = None

@@ -1,0 +1,1 @@
+"""Connections: protocol classes, the pool, and the tick that ties them to the journal."""

@@ -1,0 +1,287 @@
+"""The tick: everything that happened in one turn of the event loop leaves together.
+
+Within a tick, admissions and settlements are only noted. At its end they go to
+the journal in one write; then requests go on to upstreams and last bytes of
+answers to clients. So no upstream sees a call, and no client a whole answer,
+that the journal does not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tollkeeper.core import keys
+from tollkeeper.core import limits as speed
+from tollkeeper.core.journal import first_call_id, request_prefix
+from tollkeeper.core.terms import GateTerms
+from tollkeeper.gate import admission
+from tollkeeper.gate.answers import Answer, limits_body, plain, refuse
+from tollkeeper.gate.directory import Directory, Key
+from tollkeeper.gate.journal import JournalWriter
+from tollkeeper.gate.metrics import Metrics
+from tollkeeper.gate.routes import RouteTable
+from tollkeeper.gate.wire.link import Link
+from tollkeeper.gate.wire.pool import Group, Target
+
+if TYPE_CHECKING:
+    from tollkeeper.gate.call import Call
+    from tollkeeper.gate.lease_book import Purse
+    from tollkeeper.gate.lender import Lender
+    from tollkeeper.gate.routes import Route
+    from tollkeeper.gate.wire.client import Client
+    from tollkeeper.gate.wire.upstream import Upstream
+
+NO_TERMS = GateTerms(shop="", routes=(), upstreams=())
+JOURNAL_RETRY_S = 0.25
+
+
+class Engine:
+    """What all connections of a gate share."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        journal: JournalWriter,
+        gate_id: str,
+        pepper: bytes,
+        max_connections: int,
+    ) -> None:
+        self.loop = loop
+        self.journal = journal
+        self.metrics = Metrics()
+        self.table = RouteTable(NO_TERMS)
+        self.directory = Directory(self.table)
+        self.lender: Lender | None = None
+        self.terms = NO_TERMS
+        self.groups: dict[str, Group] = {}
+        self.route_groups: list[Group | None] = []
+        self.ready = False
+        self.draining = False
+        self.max_connections = max_connections
+        self.max_head = NO_TERMS.max_head_bytes
+        self.max_body = NO_TERMS.max_body_bytes
+        self.clients: dict[Client, None] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.own_paths = {b"/v1/usage", b"/v1/limits"}
+        self.request_prefix: bytes = request_prefix(gate_id).encode()
+        self.onward_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nTollkeeper-Tenant: "
+        self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
+        self.reason = ""
+        """Why the key just looked at is not active."""
+        self.admitted = 0
+        self.stale = True
+        self.now = self.clock()
+        self.mono_us = 0
+        self.wall_us = 0
+        self.forwards: list[Upstream] = []
+        self.finals: list[tuple[Client, bytes]] = []
+        self.refusals: list[tuple[Client, str]] = []
+        self.cuts: list[Client] = []
+        self.again: list[Client] = []
+        self._pepper = pepper
+        self._next_call = first_call_id(journal.epoch_us)
+
+    def clock(self) -> float:
+        """Monotonic seconds now; inside a tick ``now`` is good enough and cheaper."""
+        return time.monotonic()
+
+    def begin_tick(self) -> None:
+        """The first event of a tick: read the clocks, and see that the tick ends."""
+        nanoseconds = time.monotonic_ns()
+        self.now = nanoseconds / 1e9
+        self.mono_us = nanoseconds // 1000
+        self.wall_us = time.time_ns() // 1000
+        self.stale = False
+        self.loop.call_soon(self.end_tick)
+
+    def end_tick(self) -> None:
+        """Journal first; then everything that waited for it."""
+        self.stale = True
+        if self.journal.buffer and not self.journal.write():
+            self.loop.call_later(JOURNAL_RETRY_S, self.end_tick)
+            return
+        self._let_out()
+        if self.again:
+            if self.stale:
+                self.begin_tick()
+            again, self.again = self.again, []
+            for client in again:
+                client.go_on()
+
+    def _let_out(self) -> None:
+        if self.forwards:
+            forwards, self.forwards = self.forwards, []
+            for upstream in forwards:
+                upstream.release()
+        if self.finals:
+            finals, self.finals = self.finals, []
+            for client, data in finals:
+                client.finished(data)
+        if self.refusals:
+            refusals, self.refusals = self.refusals, []
+            for client, code in refusals:
+                client.refuse(code)
+        if self.cuts:
+            cuts, self.cuts = self.cuts, []
+            for client in cuts:
+                client.cut()
+
+    def next_call_id(self) -> int:
+        """A number that no request of this gate ever had."""
+        self._next_call += 1
+        return self._next_call
+
+    def request_id(self, call_id: int) -> bytes:
+        """The public id of a request."""
+        return b"%b%016x" % (self.request_prefix, call_id)
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the tick, and keep hold of it."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def arrived(self, client: Client) -> None:
+        """A client connected."""
+        self.clients[client] = None
+        if len(self.clients) > self.max_connections:
+            client.call_id = self.next_call_id()
+            client.refuse("overloaded")
+
+    def left(self, client: Client) -> None:
+        """A client's connection is over."""
+        self.clients.pop(client, None)
+
+    def use_terms(self, terms: GateTerms, environment: Mapping[str, str]) -> None:
+        """Follow a snapshot of the shop. Raises ``BadRoute`` or ``BadUpstream`` and changes nothing then."""
+        table = RouteTable(terms)
+        groups: dict[str, list[Target]] = {}
+        for upstream in terms.upstreams:
+            groups.setdefault(upstream.name, []).append(Target(self, upstream, environment))
+        for group in self.groups.values():
+            for target in group.targets:
+                target.close()
+        self.groups = {name: Group(targets) for name, targets in groups.items()}
+        self.route_groups = [self.groups.get(route.terms.upstream) for route in table.routes]
+        self.table = table
+        self.terms = terms
+        self.directory.use_table(table)
+        self.max_head = terms.max_head_bytes
+        self.max_body = terms.max_body_bytes
+        self.ready = True
+
+    def group(self, route: Route) -> Group:
+        """The upstream of a route."""
+        group = self.route_groups[route.index]
+        if group is None:
+            raise LookupError(f"route {route.name!r} names an upstream that does not exist")
+        return group
+
+    def identify(self, credential: bytes | None, transport: Any) -> Key | str:
+        """Who calls; or the code of the refusal."""
+        self.reason = ""
+        if self.journal.failed or not self.ready:
+            return "not_ready"
+        if self.terms.suspended:
+            return "shop_suspended"
+        if not credential:
+            return "key_missing"
+        digest = hashlib.blake2b(credential, digest_size=keys.DIGEST_BYTES, key=self._pepper).digest()
+        key = self.directory.find(digest)
+        if key is None:
+            return "key_unknown" if keys.well_formed(credential) else "key_malformed"
+        if key.refused_as:
+            self.reason = key.reason
+            return key.refused_as
+        if key.expires_at and key.expires_at <= self.wall_us:
+            return "key_expired"
+        if key.grant.networks:
+            peer = transport.get_extra_info("peername")
+            if not peer or not key.grant.admits_address(str(peer[0])):
+                return "address_not_allowed"
+        return key
+
+    def refusal(
+        self, client: Client, code: str, *, fields: bytes = b"", reason: str = "", retry_after_s: int = -1
+    ) -> Answer:
+        """The answer for a code, in the form the client's route speaks."""
+        self.metrics.refused(code)
+        if code in ("not_ready", "book_unreachable", "overloaded") and retry_after_s < 0:
+            retry_after_s = 1
+        return refuse(
+            code,
+            self.request_id(client.call_id).decode(),
+            protocol=client.protocol,
+            docs_url=self.terms.docs_url,
+            retry_after_s=retry_after_s,
+            fields=fields,
+            reason=reason,
+        )
+
+    def limit_refusal(self, client: Client, key: Key, costs: tuple[int, int, int], verdict: int) -> Answer:
+        """The answer when a limit or the concurrency forbids a call, with an honest ``Retry-After``."""
+        fields = admission.limit_fields(key, self.mono_us)
+        if verdict == admission.BUSY:
+            return self.refusal(client, "too_many_in_flight", fields=fields, retry_after_s=1)
+        limit = speed.refusing(key.limits, self.mono_us, costs)
+        wait = limit.wait_us(self.mono_us, costs[limit.measure]) if limit is not None else 0
+        seconds = -(-wait // 1_000_000) if wait >= 0 else -1
+        return self.refusal(
+            client, "rate_limited", fields=fields, retry_after_s=max(1, seconds) if seconds >= 0 else -1
+        )
+
+    def answer_own(self, client: Client, method: bytes, path: bytes, credential: bytes | None) -> None:
+        """``GET /v1/usage`` and ``/v1/limits``: what the customer's own program may ask."""
+        if method not in (b"GET", b"HEAD"):
+            client.answer(self.refusal(client, "method_not_allowed", fields=b"\r\nAllow: GET, HEAD"))
+            return
+        key = self.identify(credential, client.transport)
+        if isinstance(key, str):
+            client.refuse(key, self.reason)
+        elif path == b"/v1/limits":
+            client.answer(plain(limits_body(key, self.mono_us)))
+        elif self.lender is None:
+            client.refuse("book_unreachable")
+        else:
+            self.lender.tell_usage(client, key)
+
+    def why_short(self, purse: Purse, need: int) -> str:
+        """Why units are missing: a code, or empty if a draw may help."""
+        if self.lender is None or self.draining:
+            return "book_unreachable"
+        return self.lender.why_short(purse, need)
+
+    def park(self, client: Client, purse: Purse, need: int) -> None:
+        """Let a client wait until a draw is done."""
+        if self.lender is not None:
+            self.lender.park(client, purse, need)
+
+    def draw_ahead(self, purse: Purse, need: int) -> None:
+        """Draw before the last unit is spent."""
+        if self.lender is not None and purse.runs_low(need) and not purse.is_empty(need, self.wall_us):
+            self.lender.start_draw(purse, need)
+
+    def finish(self, call: Call, outcome: int, status: int) -> None:
+        """Settle a call and note its record."""
+        self.journal.buffer.append(call.settle(outcome, status, self.now))
+        latency_us = int((self.now - call.began) * 1e6)
+        self.metrics.call_ended(outcome, latency_us, call.bytes_in, call.bytes_out)
+
+    def sweep(self) -> None:
+        """Once a second: deadlines of connections, idle ones of the pool."""
+        if self.stale:
+            self.begin_tick()
+        now = self.now
+        links: list[Link] = list(self.clients)
+        links += [client.upstream for client in self.clients if client.upstream is not None]
+        for link in links:
+            if link.deadline and now > link.deadline and not link.dead:
+                link.deadline = 0.0
+                link.expired()
+        for group in self.groups.values():
+            for target in group.targets:
+                target.sweep(now)

@@ -1,0 +1,142 @@
+"""Connections to upstreams: kept alive, last used first, chosen by weight and health."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tollkeeper.core.terms import UpstreamTerms
+from tollkeeper.gate.wire.upstream import Upstream
+
+if TYPE_CHECKING:
+    from tollkeeper.gate.wire.engine import Engine
+
+IDLE_S = 4.0
+"""Idle connections are closed after this long: before common servers close theirs (5 s)."""
+DOWN_S = 2.0
+"""An upstream that failed to connect is passed over for this long, if there is another."""
+
+
+class BadUpstream(Exception):
+    """An upstream cannot be used as it is configured; the text says why."""
+
+
+class Target:
+    """One address of an upstream."""
+
+    def __init__(self, engine: Engine, terms: UpstreamTerms, environment: Mapping[str, str]) -> None:
+        """Raises :class:`BadUpstream`."""
+        parts = urlsplit(terms.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise BadUpstream(f"upstream {terms.name!r}: {terms.url!r} is no http(s) address of a server")
+        if parts.username or parts.password:
+            raise BadUpstream(f"upstream {terms.name!r}: the address must not hold a credential")
+        self.engine = engine
+        self.name = terms.name
+        self.host: str = parts.hostname
+        self.tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self.port: int = parts.port or (443 if self.tls else 80)
+        self.base: bytes = parts.path.rstrip("/").encode()
+        self.weight = max(0, terms.weight)
+        self.connect_timeout_s = terms.connect_timeout_s
+        self.read_timeout_s = terms.read_timeout_s
+        self.idle: list[Upstream] = []
+        self.open = 0
+        self.down_until = 0.0
+        self.failures = 0
+        self.share = 0
+        host = parts.netloc.encode()
+        self.fields: bytes = b"\r\nHost: " + host
+        self.lacks = ""
+        """Name of the environment variable of the credential, if it is not set."""
+        if terms.credential:
+            secret = environment.get(terms.credential, "")
+            if not secret:
+                self.lacks = terms.credential
+            elif not secret.isprintable() or not secret.isascii():
+                raise BadUpstream(f"upstream {terms.name!r}: {terms.credential} holds unprintable characters")
+            else:
+                self.fields += f"\r\n{terms.header}: {terms.prefix}{secret}".encode()
+
+    def take(self) -> Upstream:
+        """A connection for one call: an idle one, or one that is being made."""
+        idle = self.idle
+        while idle:
+            upstream = idle.pop()
+            if not upstream.dead:
+                return upstream
+        return self.connect()
+
+    def connect(self) -> Upstream:
+        """A new connection; what is written to it waits until it stands."""
+        upstream = Upstream(self.engine, self)
+        upstream.deadline = self.engine.now + self.connect_timeout_s
+        self.open += 1
+        self.engine.start_task(self._dial(upstream))
+        return upstream
+
+    async def _dial(self, upstream: Upstream) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            server_name = self.host if self.tls else None
+            await loop.create_connection(  # type: ignore[type-var]  # duck-typed, see Link
+                lambda: upstream,
+                self.host,
+                self.port,
+                ssl=self.tls,
+                server_hostname=server_name,
+            )
+        except (TimeoutError, OSError):
+            self.open -= 1
+            upstream.unreachable()
+
+    def failed(self, now: float) -> None:
+        """A connection could not be made."""
+        self.failures += 1
+        self.down_until = now + DOWN_S
+
+    def sweep(self, now: float) -> None:
+        """Close connections that have been idle for long."""
+        keep: list[Upstream] = []
+        for upstream in self.idle:
+            if upstream.dead:
+                continue
+            if now - upstream.idle_since > IDLE_S:
+                upstream.close()
+            else:
+                keep.append(upstream)
+        self.idle = keep
+
+    def close(self) -> None:
+        """Close what is idle."""
+        for upstream in self.idle:
+            upstream.close()
+        self.idle = []
+
+
+class Group:
+    """All addresses of one upstream name."""
+
+    def __init__(self, targets: list[Target]) -> None:
+        self.targets = targets
+
+    def choose(self, now: float, failed: Target | None = None) -> Target:
+        """Smooth weighted round robin over healthy targets; all of them if none is healthy."""
+        targets = self.targets
+        if len(targets) == 1:
+            return targets[0]
+        able = [t for t in targets if t.weight and t.down_until <= now and t is not failed]
+        if not able:
+            able = [t for t in targets if t is not failed] or targets
+        total = 0
+        best = able[0]
+        for target in able:
+            target.share += max(1, target.weight)
+            total += max(1, target.weight)
+            if target.share > best.share:
+                best = target
+        best.share -= total
+        return best
