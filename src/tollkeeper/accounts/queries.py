@@ -92,3 +92,9 @@ def shown_to_self(user: User) -> str:
 def language_of(user_id: uuid.UUID) -> str:
     """The language in which to write to a person."""
     return User.objects.filter(pk=user_id).values_list("language", flat=True).first() or "en"
+
+
+def subject_ids(limit: int | None = None) -> list[uuid.UUID]:
+    """Everybody who has an account and could be written to, oldest first."""
+    rows = User.objects.filter(is_active=True).order_by("created_at", "pk").values_list("pk", flat=True)
+    return list(rows if limit is None else rows[:limit])

@@ -22,6 +22,7 @@ from tollkeeper.cli.up import up
 from tollkeeper.cli.web import web
 from tollkeeper.cli.worker import worker
 from tollkeeper.config.environment import BadEnvironment
+from tollkeeper.core.policy import BadPolicy
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Run one command. Exit code 0 only on success; a failure is one sentence on stderr."""
     try:
         app(prog_name="tollkeeper")
-    except (Refused, BadEnvironment, BadShop) as error:
+    except (Refused, BadEnvironment, BadShop, BadPolicy) as error:
         sys.exit(_tell(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)

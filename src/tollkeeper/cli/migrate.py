@@ -1,4 +1,4 @@
-"""``tollkeeper migrate``: secrets, tables of the book and of the keystore, the shop's plans."""
+"""``tollkeeper migrate``: secrets, tables of the book and of the keystore, the shop's plans and policy."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ def migrate() -> None:
 
     from tollkeeper.catalog.services import load_shop
     from tollkeeper.catalog.shopfile import read_shop
+    from tollkeeper.flows.policy_change import load_policy
+    from tollkeeper.kit import append_only
+    from tollkeeper.privacy.policy_store import read_file
 
+    policy = env.shop / "policy.toml"
     read_shop(env.shop)  # a mistake in it is told before anything is touched
+    read_file(policy)
     call_command("migrate", database="keystore", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)
     if not env.redis_url:
         call_command("createcachetable", verbosity=0)
+    append_only.install()
     load_shop(env.shop)
+    load_policy(policy)

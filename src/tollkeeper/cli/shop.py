@@ -16,6 +16,7 @@ from tollkeeper.catalog.schema import ShopFile
 from tollkeeper.catalog.shopfile import read_shop
 from tollkeeper.config.environment import repository
 from tollkeeper.core import money
+from tollkeeper.core.policy import BadPolicy, read_policy
 
 app = typer.Typer(help="Look after the shop's files.", no_args_is_help=True)
 
@@ -32,15 +33,30 @@ def check(
     folder = Path(shop)
     if "/" not in shop and not folder.is_dir():
         folder = repository() / "shops" / shop
+    policy = _policy_mistakes(folder)
     try:
         file = read_shop(folder)
+        if policy:
+            raise BadShop(policy)
     except BadShop as bad:
-        _print_mistakes(bad, as_json)
+        _print_mistakes(BadShop([*bad.mistakes, *(m for m in policy if m not in bad.mistakes)]), as_json)
         raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps({"ok": True, "shop": file.name, "plans": list(file.plans), "mistakes": []}))
     else:
         _print_shop(file)
+
+
+def _policy_mistakes(folder: Path) -> list[Mistake]:
+    """What is wrong in the shop's ``policy.toml``."""
+    path = folder / "policy.toml"
+    if not path.is_file():
+        return [Mistake("policy.toml", "", None, "is missing", "copy the one of a shop that works")]
+    try:
+        read_policy(path.read_text(encoding="utf-8"))
+    except BadPolicy as bad:
+        return [Mistake("policy.toml", one.path, one.line, one.text, "") for one in bad.mistakes]
+    return []
 
 
 def _print_mistakes(bad: BadShop, as_json: bool) -> None:

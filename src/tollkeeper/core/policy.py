@@ -65,15 +65,14 @@ def decode_policy(body: str) -> Policy:
 
 
 def encode_policy(policy: Policy) -> str:
-    """The canonical JSON of the tree: keys sorted, no spaces, UTF-8."""
-    return json.dumps(
-        policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    """The tree as JSON, in the order of the file, which is the order of the page."""
+    return json.dumps(policy.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False)
 
 
 def content_hash(policy: Policy) -> str:
-    """SHA-256 of the canonical form, in hex."""
-    return hashlib.sha256(encode_policy(policy).encode()).hexdigest()
+    """SHA-256 of the tree with its keys sorted, in hex: the same for every order of the file."""
+    text = json.dumps(policy.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def dotted(path: Path) -> str:

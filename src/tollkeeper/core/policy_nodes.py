@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 EEA = frozenset(
     [
@@ -51,17 +51,14 @@ EEA = frozenset(
 T = TypeVar("T")
 
 
-def _many(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _no_repeat(value: tuple[T, ...]) -> tuple[T, ...]:
     if len(set(map(str, value))) < len(value):
         raise ValueError("names the same thing twice")
     return value
 
 
-Many = Annotated[tuple[T, ...], BeforeValidator(_many), AfterValidator(_no_repeat)]
+Many = Annotated[tuple[T, ...], Field(strict=False), AfterValidator(_no_repeat)]
+"""A list of the file."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=60)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]

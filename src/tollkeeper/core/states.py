@@ -193,4 +193,28 @@ SUBSCRIPTION = Machine(
 )
 """A plan that renews. Access comes from its paid periods, never from this word alone."""
 
-MACHINES = (ORDER, FULFILMENT, ATTEMPT, REFUND, DISPUTE, SUBSCRIPTION, KEY, LEASE, JOB, INBOX)
+POLICY = Machine(
+    "policy version",
+    "draft",
+    {
+        "draft": {"announce": "announced", "activate": "active", "withdraw": "withdrawn"},
+        "announced": {"activate": "active", "withdraw": "withdrawn"},
+        "active": {"supersede": "superseded"},
+        "superseded": {},
+        "withdrawn": {},
+    },
+)
+"""A version of the privacy policy; a material change goes by way of ``announced``."""
+
+TICKET = Machine(
+    "ticket",
+    "open",
+    {
+        "open": {"answer": "answered", "close": "closed"},
+        "answered": {"ask": "open", "answer": "answered", "close": "closed"},
+        "closed": {"ask": "open"},
+    },
+)
+"""A conversation with support: ``open`` waits for us, ``answered`` for the person."""
+
+MACHINES = (ORDER, FULFILMENT, ATTEMPT, REFUND, DISPUTE, SUBSCRIPTION, KEY, LEASE, JOB, INBOX, POLICY, TICKET)

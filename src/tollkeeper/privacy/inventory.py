@@ -41,4 +41,35 @@ INVENTORY = {
             "answered_at": Personal("requests", "legal"),
         },
     ),
+    # ---- the policy and its versions
+    "privacy.PolicyVersion": Model(
+        path="nobody: versions of the policy",
+        columns={
+            "number": Plain("key"),
+            "body": Plain("text of ours"),
+            "body_hash": Plain("hash of a text of ours"),
+            "documents": Plain("text of ours"),
+            "documents_hash": Plain("hash of a text of ours"),
+            "material": Plain("state"),
+            "reasons": Plain("words of ours"),
+            "state": Plain("state"),
+            "created_at": Plain("time"),
+            "announced_at": Plain("time"),
+            "effective_on": Plain("time"),
+            "activated_at": Plain("time"),
+            "ended_at": Plain("time"),
+        },
+    ),
+    "privacy.PolicyNotice": Model(
+        path="subject",
+        keep=Keep("requests", since="version.created_at"),
+        columns={
+            "id": Plain("key"),
+            "version": Plain("link"),
+            "subject": Plain("link"),
+            "sent_at": Personal("requests", "notice", "legal"),
+            "bounced_at": Personal("requests", "notice", "legal"),
+            "seen_at": Personal("requests", "notice", "legal"),
+        },
+    ),
 }

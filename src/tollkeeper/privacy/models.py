@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from tollkeeper.core import states
+from tollkeeper.kit import append_only
 from tollkeeper.kit.sealed import SealedTextField
 
 
@@ -67,3 +69,64 @@ class Request(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} ({self.kind}, {self.state})"
+
+
+# ---- the policy and its versions
+
+
+class PolicyVersion(models.Model):
+    """One version of the policy: its tree and its rendered documents, never changed afterwards.
+
+    ``state`` moves through ``core.states.POLICY``. ``effective_on`` is set when a material
+    change is announced; ``activated_at`` is the date that the page shows.
+    """
+
+    number = models.IntegerField(primary_key=True)
+    body = models.TextField()
+    body_hash = models.CharField(max_length=64)
+    documents = models.TextField()
+    documents_hash = models.CharField(max_length=64)
+    material = models.BooleanField()
+    reasons = models.CharField(max_length=200, default="")
+    """Why it is material: words of ``core.policy_diff.REASONS`` with commas."""
+    state = models.CharField(max_length=12, default=states.POLICY.initial)
+    created_at = models.DateTimeField(default=timezone.now)
+    announced_at = models.DateTimeField(null=True)
+    effective_on = models.DateField(null=True)
+    activated_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="active"), name="privacy_one_active_policy"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"policy {self.number} ({self.state})"
+
+
+class PolicyNotice(models.Model):
+    """That a person is told of a material change ahead: by mail, and in the console until seen."""
+
+    version = models.ForeignKey(PolicyVersion, models.CASCADE, related_name="notices")
+    subject = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    sent_at = models.DateTimeField(null=True)
+    bounced_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["version", "subject"], name="privacy_one_notice_each"),
+        )
+
+    def __str__(self) -> str:
+        return f"notice {self.pk} of policy {self.version_id}"
+
+
+append_only.guard(
+    "privacy_policyversion",
+    columns=("number", "body", "body_hash", "documents", "documents_hash", "created_at"),
+)
+append_only.guard("privacy_choice")
