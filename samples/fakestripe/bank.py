@@ -161,6 +161,7 @@ class Bank:
 
     def _decline(self, payment: Row, code: str) -> None:
         made = self.store_charge(objects.charge(self.name("ch"), self.now(), payment, "card_declined"))
+        payment["status"] = "requires_payment_method"
         payment["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": code}
         self.store.put("intent", payment["id"], payment)
         self.say("charge.failed", made)

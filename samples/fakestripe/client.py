@@ -26,7 +26,7 @@ class InProcess(stripe.HTTPClient):
         try:
             status, text, extra = self.engine.serve(method, url, headers or {}, post_data or "")
         except Lost as error:
-            raise stripe.APIConnectionError("the answer was lost") from error
+            raise stripe.APIConnectionError("the answer was lost", should_retry=True) from error
         return text, status, extra
 
     async def request_async(self, *args: Any, **kwargs: Any) -> tuple[str, int, Mapping[str, str]]:

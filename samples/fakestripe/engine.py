@@ -345,5 +345,7 @@ def _check_items(mode: str, items: list[Row]) -> None:
             raise BadRequest("amounts and quantities are positive", "line_items")
         if ("recurring" in price) != (mode == "subscription"):
             raise BadRequest("recurring prices go with mode=subscription", "mode")
+    if any(len(item["price_data"]["currency"]) != 3 for item in items):
+        raise BadRequest("Invalid currency.", "line_items", "invalid_currency")
     if len({item["price_data"]["currency"] for item in items}) > 1:
         raise BadRequest("all prices need the same currency", "line_items")

@@ -335,6 +335,13 @@ def end_unpaid(order_id: int, event: str) -> bool:
         return sales.end_unpaid(sales.lock_order(order_id), event, now=timezone.now())
 
 
+def clear_review(order_id: int) -> OrderView:
+    """An operator lets an order go on although something did not match."""
+    with transaction.atomic():
+        sales.clear_review(order_id)
+    return reconcile(order_id)
+
+
 @schedule("purge_inbox", every_s=6 * 3600, purpose="order")
 def purge_inbox(context: Context) -> None:
     """Forget events after 40 days: providers list theirs for 30."""

@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.accounts import services as account_verbs
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.catalog.facts import SellerFacts
 from tollkeeper.core.money import show
-from tollkeeper.kit import mail
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments import documents
 from tollkeeper.payments import queries as payment_queries
@@ -85,10 +85,7 @@ def mail_receipt(context: Context, document_id: int) -> None:
 
 def _send(document_id: int) -> str:
     receipt = payment_queries.document_by_id(document_id)
-    address = accounts.email_for(receipt.customer_id)
-    if address is None:
-        return "nobody"
-    language = accounts.get_customer(receipt.customer_id).owner.language
+    language = accounts.language_of(accounts.get_customer(receipt.customer_id).owner_id)
     lines = [
         {**line, "amount": show(line["amount_minor"], receipt.currency, language)}
         for line in receipt.facts["lines"]
@@ -101,5 +98,4 @@ def _send(document_id: int) -> str:
         "tax": show(receipt.tax_minor, receipt.currency, language) if receipt.tax_minor else "",
         "link": f"{settings.PUBLIC_URL}/console/orders/{receipt.order_number}/",
     }
-    mail.send("receipt", address, values, language=language)
-    return "sent"
+    return "sent" if account_verbs.write_to(receipt.customer_id, "receipt", values) else "nobody"

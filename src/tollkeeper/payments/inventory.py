@@ -1,0 +1,126 @@
+"""What the tables of payments hold: references and amounts, no payload of a provider, no card, no name."""
+
+from tollkeeper.core.personal import Keep, Model, OnErasure, Personal, Plain
+
+
+def _payment(*purposes: str) -> Personal:
+    return Personal("payment", *(purposes or ("order",)), erase=OnErasure.KEEP)
+
+
+_KEEP = Keep("payment", since="created_at")
+
+INVENTORY = {
+    "payments.Attempt": Model(
+        path="order.customer.owner",
+        keep=_KEEP,
+        columns={
+            "id": Plain("key"),
+            "order": Plain("link"),
+            "provider": _payment(),
+            "state": _payment(),
+            "generation": Plain("count"),
+            "reference": _payment(),
+            "payment": _payment(),
+            "url": _payment(),
+            "asked_minor": _payment(),
+            "amount_minor": _payment(),
+            "currency": Plain("amount"),
+            "live": Plain("state"),
+            "order_matches": Plain("state"),
+            "decline": _payment("order", "security"),
+            "error": Plain("state"),
+            "expires_at": Plain("time"),
+            "created_at": _payment(),
+            "checked_at": Plain("time"),
+            "succeeded_at": _payment(),
+        },
+    ),
+    "payments.Payer": Model(
+        path="customer.owner",
+        keep=_KEEP,
+        columns={
+            "id": Plain("key"),
+            "customer": Plain("link"),
+            "provider": Plain("config"),
+            "reference": Personal("payment", "order", erase=OnErasure.DELETE),
+            "live": Plain("state"),
+            "created_at": Plain("time"),
+        },
+    ),
+    "payments.InboxEvent": Model(
+        path="nobody: that a provider told us something, by its own opaque ids; gone after 40 days",
+        columns={
+            "id": Plain("key"),
+            "account": Plain("config"),
+            "event_id": Plain("key"),
+            "type": Plain("state"),
+            "object_id": Plain("key"),
+            "livemode": Plain("state"),
+            "api_version": Plain("config"),
+            "created_at": Plain("time"),
+            "sha256": Plain("hash"),
+            "state": Plain("state"),
+            "error": Plain("state"),
+            "received_at": Plain("time"),
+        },
+    ),
+    "payments.Refund": Model(
+        path="order.customer.owner",
+        keep=_KEEP,
+        columns={
+            "id": Plain("key"),
+            "order": Plain("link"),
+            "attempt": Plain("link"),
+            "state": _payment(),
+            "origin": Plain("state"),
+            "reason": _payment(),
+            "amount_minor": _payment(),
+            "currency": Plain("amount"),
+            "reference": _payment(),
+            "revokes": Plain("state"),
+            "error": Plain("state"),
+            "created_at": _payment(),
+            "settled_at": _payment(),
+        },
+    ),
+    "payments.Dispute": Model(
+        path="order.customer.owner",
+        keep=_KEEP,
+        columns={
+            "id": Plain("key"),
+            "order": Plain("link"),
+            "attempt": Plain("link"),
+            "reference": _payment(),
+            "state": _payment(),
+            "reason": _payment("order", "security"),
+            "amount_minor": _payment(),
+            "currency": Plain("amount"),
+            "respond_by": Plain("time"),
+            "created_at": _payment(),
+            "closed_at": _payment(),
+        },
+    ),
+    "payments.Series": Model(
+        path="nobody: counters of documents",
+        columns={"id": Plain("key"), "name": Plain("config"), "next_number": Plain("count")},
+    ),
+    "payments.Document": Model(
+        path="order.customer.owner",
+        keep=Keep("tax", since="issued_at"),
+        columns={
+            "id": Plain("key"),
+            "series": Plain("link"),
+            "number": Plain("key"),
+            "kind": Plain("state"),
+            "order": Plain("link"),
+            "refund": Plain("link"),
+            "corrects": Plain("link"),
+            "currency": Plain("amount"),
+            "total_minor": Personal("order", "order", "legal", erase=OnErasure.KEEP),
+            "tax_minor": Plain("amount"),
+            "snapshot": Personal("order", "legal", erase=OnErasure.KEEP),
+            "sha256": Plain("hash"),
+            "issued_at": Personal("order", "legal", erase=OnErasure.KEEP),
+        },
+    ),
+}

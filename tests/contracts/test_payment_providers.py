@@ -1,0 +1,192 @@
+"""What every payment provider file keeps. A new file is tested by adding a stage to STAGES."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from samples.fakestripe.client import InProcess
+from samples.fakestripe.engine import Engine
+from tollkeeper.core.settlement import Collected
+from tollkeeper.payments import registry
+from tollkeeper.payments.providers import (
+    Asked,
+    BadEvent,
+    Intent,
+    Item,
+    Located,
+    Missing,
+    Provider,
+    Refused,
+    Unsure,
+    free,
+    stripe,
+)
+
+NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+@dataclass
+class Stage:
+    """A provider, and how its payer pays: ``pay(reference)``; ``break_line()`` loses the next answers."""
+
+    provider: Provider
+    amount_minor: int
+    pay: Callable[[str], object]
+    break_line: Callable[[], None] | None = None
+
+
+def _stripe() -> Stage:
+    engine = Engine()
+    provider = stripe.StripeProvider("sk_test_x", ("s",), http_client=InProcess(engine))
+
+    def break_line() -> None:
+        engine.lose_next = 3
+
+    return Stage(provider, 1500, lambda name: engine.bank.pay(name, "ok"), break_line)
+
+
+def _free() -> Stage:
+    return Stage(free.FreeProvider(live=False), 0, lambda name: None)
+
+
+STAGES = {"stripe": _stripe, "free": _free}
+
+
+@pytest.fixture(params=sorted(STAGES))
+def stage(request: pytest.FixtureRequest) -> Stage:
+    return STAGES[request.param]()
+
+
+def intent(stage: Stage, attempt: str = "0b7e3f5e-0000-4000-8000-000000000001") -> Intent:
+    return Intent(
+        attempt=attempt,
+        generation=0,
+        order="TK-AAAAA-BBBBB",
+        customer="cus_0011223344556677",
+        payer="",
+        items=(Item("Ten thousand calls", stage.amount_minor),),
+        currency="EUR",
+        period=None,
+        success_url="http://shop.invalid/checkout/TK-AAAAA-BBBBB/return",
+        cancel_url="http://shop.invalid/checkout/TK-AAAAA-BBBBB/cancelled",
+        created_at=NOW,
+        expires_at=NOW + dt.timedelta(hours=23),
+    )
+
+
+def asked(stage: Stage, reference: str) -> Asked:
+    given = intent(stage)
+    return Asked(
+        given.attempt, given.order, reference, stage.amount_minor, "EUR", stage.provider.live, "redirected"
+    )
+
+
+def test_every_provider_file_stands_on_a_stage() -> None:
+    assert set(registry.names()) == set(STAGES)
+
+
+@pytest.mark.parametrize("name", sorted(STAGES))
+def test_a_file_has_the_form(name: str) -> None:
+    module = registry.module(name)
+    assert hasattr(module, "PROCESSOR")
+    provider = module.build({})
+    assert provider.name == name
+    assert isinstance(provider.live, bool)
+
+
+def test_starting_again_gives_the_same_session(stage: Stage) -> None:
+    one = stage.provider.start(intent(stage))
+    assert one.reference
+    assert one.url.startswith("http")
+    assert stage.provider.start(intent(stage)).reference == one.reference
+    found = stage.provider.find(intent(stage))
+    assert found is not None
+    assert found.reference == one.reference
+
+
+def test_another_attempt_is_another_session(stage: Stage) -> None:
+    other = intent(stage, "0b7e3f5e-0000-4000-8000-000000000002")
+    assert stage.provider.start(intent(stage)).reference != stage.provider.start(other).reference
+
+
+def test_what_was_paid_is_told_exactly(stage: Stage) -> None:
+    started = stage.provider.start(intent(stage))
+    stage.pay(started.reference)
+    facts = stage.provider.fetch(asked(stage, started.reference))
+    assert isinstance(facts, Collected)
+    assert (facts.state, facts.amount_minor, facts.currency) == ("succeeded", stage.amount_minor, "EUR")
+    assert (facts.order, facts.live) == ("TK-AAAAA-BBBBB", False)
+
+
+def test_what_does_not_exist_is_missing(stage: Stage) -> None:
+    with pytest.raises(Missing):
+        stage.provider.fetch(asked(stage, "cs_test_0"))
+
+
+def test_closing_twice_and_closing_what_is_paid_is_fine(stage: Stage) -> None:
+    started = stage.provider.start(intent(stage))
+    stage.pay(started.reference)
+    stage.provider.expire(started.reference)
+    stage.provider.expire(started.reference)
+    assert stage.provider.fetch(asked(stage, started.reference)).state == "succeeded"
+
+
+def test_a_refund_happens_once_however_often_it_is_asked(stage: Stage) -> None:
+    started = stage.provider.start(intent(stage))
+    stage.pay(started.reference)
+    facts = stage.provider.fetch(asked(stage, started.reference))
+    if stage.amount_minor == 0:
+        with pytest.raises(Refused):
+            stage.provider.refund("r-1", facts.payment, 1, "EUR", facts.order)
+        return
+    refund = ("0b7e3f5e-0000-4000-8000-0000000000aa", facts.payment, 500, "EUR", facts.order)
+    one, two = stage.provider.refund(*refund), stage.provider.refund(*refund)
+    assert one == two
+    (told,) = stage.provider.fetch(asked(stage, started.reference)).refunds
+    assert (told.reference, told.amount_minor, told.ours) == (one.reference, 500, refund[0])
+    with pytest.raises(Refused):
+        stage.provider.refund("0b7e3f5e-0000-4000-8000-0000000000ab", facts.payment, 1001, "EUR", facts.order)
+
+
+def test_no_answer_is_told_apart_from_no(stage: Stage) -> None:
+    if stage.break_line is None:
+        pytest.skip("nothing is far away")
+    stage.break_line()
+    with pytest.raises(Unsure):
+        stage.provider.start(intent(stage))
+    assert stage.provider.start(intent(stage)).reference
+
+
+def test_what_is_no_event_is_refused(stage: Stage) -> None:
+    for body in (b"", b"{}", b"\xff", b"[]"):
+        with pytest.raises(BadEvent):
+            stage.provider.read_event(body, "t=1,v1=00", NOW)
+
+
+def test_what_is_not_ours_is_nobodys(stage: Stage) -> None:
+    assert stage.provider.locate("balance.available", "obj_1") == Located()
+
+
+def test_forgetting_twice_is_fine(stage: Stage) -> None:
+    stage.provider.forget("cus_unknown")
+    stage.provider.forget("cus_unknown")
+
+
+def test_a_wrong_currency_is_a_clear_no(stage: Stage) -> None:
+    if not stage.provider.remote:
+        pytest.skip("nothing is collected")
+    with pytest.raises(Refused):
+        stage.provider.start(replace(intent(stage), currency="EURO"))
+
+
+def test_currencies_that_count_differently_survive_the_way() -> None:
+    stage = _stripe()
+    given = replace(intent(stage), currency="ISK")
+    started = stage.provider.start(given)
+    stage.pay(started.reference)
+    facts = stage.provider.fetch(replace(asked(stage, started.reference), currency="ISK"))
+    assert (facts.amount_minor, facts.currency) == (1500, "ISK")
