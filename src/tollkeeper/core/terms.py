@@ -97,6 +97,48 @@ class UpstreamTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     read_timeout_s: float = 60.0
 
 
+class ModelTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A model of the price book.
+
+    Prices are micro-units of the plan's unit per million tokens. The four buckets
+    of tokens are disjoint: what is read from or written to a cache is no ``input``.
+    A call's price is rounded up to a whole micro-unit, once.
+    """
+
+    name: str
+    """As customers ask for it."""
+    input: int
+    output: int
+    cache_read: int | None = None
+    """None: as ``input``."""
+    cache_write: int | None = None
+    """None: as ``input``."""
+    per_call: int = 0
+    """Micro-units for the call itself, whatever it holds."""
+    upstream_name: str = ""
+    """As the upstream knows it; empty: the same."""
+    max_output: int = 4096
+    """Tokens held for the answer where the caller sets no bound."""
+
+
+class TargetTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An account at somebody else's relay, on which keys are made. Read by provisioners."""
+
+    name: str
+    provisioner: str
+    url: str
+    """Where we administer it."""
+    credential: str
+    """Name of the environment variable that holds our secret there, never the secret."""
+    public_url: str = ""
+    """Where customers use their keys; empty: ``url``."""
+    resale_allowed: bool = False
+    """The operator vouches that the relay's terms allow resale; without it nothing is sold."""
+    unit_minor: int = 0
+    """Upstream units in one unit of ours, where the relay has units of its own; 0: ask it."""
+    options: dict[str, str] = {}
+
+
 class GateTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that a gate needs to know of the shop; published by the catalog, versioned."""
 
@@ -109,6 +151,8 @@ class GateTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     cors_origins: tuple[str, ...] = ()
     docs_url: str = ""
     suspended: bool = False
+    models: tuple[ModelTerms, ...] = ()
+    """The price book. Which prices a call was charged by follows from ``version``."""
 
 
 class PriceTerms(msgspec.Struct, frozen=True, omit_defaults=True):
