@@ -34,8 +34,8 @@ CREATE TABLE usage_grant (id integer PRIMARY KEY AUTOINCREMENT, customer_id bigi
 CREATE TABLE usage_balance (id integer PRIMARY KEY, customer_id bigint, unit varchar,
   spendable bigint CHECK (spendable >= 0), held bigint CHECK (held >= 0), debt bigint, version bigint,
   UNIQUE (customer_id, unit));
-CREATE TABLE usage_txn (id integer PRIMARY KEY AUTOINCREMENT, key varchar UNIQUE, kind varchar, ref varchar,
-  booked_at bigint);
+CREATE TABLE usage_txn (id integer PRIMARY KEY AUTOINCREMENT, key varchar UNIQUE, kind varchar,
+  ref varchar, booked_at bigint);
 CREATE TABLE usage_entry (id integer PRIMARY KEY AUTOINCREMENT, txn_id bigint, customer_id bigint,
   account varchar, unit varchar, amount bigint);
 CREATE TABLE usage_lease (id varchar PRIMARY KEY, gate_id varchar, customer_id bigint, unit varchar,
@@ -137,7 +137,8 @@ class Stage:
         )
         self.sql(
             "INSERT INTO usage_balance (customer_id, unit, spendable, held, debt, version)"
-            " VALUES (?, ?, ?, 0, 0, 0) ON CONFLICT (customer_id, unit) DO UPDATE SET spendable = spendable + excluded.spendable",
+            " VALUES (?, ?, ?, 0, 0, 0) ON CONFLICT (customer_id, unit)"
+            " DO UPDATE SET spendable = spendable + excluded.spendable",
             customer_id,
             unit,
             amount,

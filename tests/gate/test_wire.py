@@ -150,7 +150,9 @@ def test_expect_continue_is_answered_after_admission(gate: RunningGate, key: byt
 
 
 def test_head_204_and_304_have_no_body(gate: RunningGate, key: bytes) -> None:
-    answer = gate.talk(request(key, "/n9", "HEAD") + request(key, "/204") + request(key, "/304") + request(key, "/n7"))
+    answer = gate.talk(
+        request(key, "/n9", "HEAD") + request(key, "/204") + request(key, "/304") + request(key, "/n7")
+    )
     assert statuses(answer) == [200, 204, 304, 200]
     assert answer.endswith(b"/n7")
     assert b"Content-Length: 7\r\n" not in answer, "204 announces no body"
@@ -201,8 +203,8 @@ def test_a_post_is_never_sent_twice_unless_declared_safe(
     answer = gate.talk(request(key, "/die", "POST", b"Content-Length: 2\r\n", b"hi"), wait_s=1)
     assert statuses(answer) == [502]
     assert len(upstream.on("/die")) == 1
-    upstream.scripts["/twice"] = lambda connection, seen: len(upstream.on("/twice")) > 1 and bool(
-        connection.sendall(b"HTTP/1.1 204 X\r\n\r\n") or True
+    upstream.scripts["/twice"] = lambda connection, seen: (
+        len(upstream.on("/twice")) > 1 and bool(connection.sendall(b"HTTP/1.1 204 X\r\n\r\n") or True)
     )
     gate.talk(request(key, "/n"))
     answer = gate.talk(request(key, "/twice", "POST", b"Content-Length: 2\r\n", b"hi"), wait_s=1)
@@ -250,7 +252,9 @@ def test_events_are_not_held_back(gate: RunningGate, key: bytes) -> None:
         assert time.monotonic() - began < 0.6
 
 
-def test_who_leaves_ends_the_upstream_call(gate: RunningGate, stage: Stage, upstream: ScriptedUpstream) -> None:
+def test_who_leaves_ends_the_upstream_call(
+    gate: RunningGate, stage: Stage, upstream: ScriptedUpstream
+) -> None:
     customer, key = stage.customer(10)
     time.sleep(0.4)
     upstream.cut_at.clear()
@@ -281,7 +285,9 @@ def test_a_stalled_reader_costs_no_memory(gate: RunningGate, key: bytes) -> None
             size += len(received)
 
 
-def test_a_slow_upstream_holds_up_an_upload(gate: RunningGate, stage: Stage, upstream: ScriptedUpstream) -> None:
+def test_a_slow_upstream_holds_up_an_upload(
+    gate: RunningGate, stage: Stage, upstream: ScriptedUpstream
+) -> None:
     customer, key = stage.customer(10)
     time.sleep(0.4)
     body = b"z" * (3 << 20)
