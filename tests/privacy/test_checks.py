@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.db import connection, models
 
-from tollkeeper.core.personal import Inventory, Keep, Model, OnErasure, Personal, Plain, Table
+from tollkeeper.core.personal import Export, Inventory, Keep, Model, Personal, Plain, Table
 from tollkeeper.kit.sealed import SealedTextField
 from tollkeeper.privacy import checks
 from tollkeeper.privacy.discovery import PolicyNames, installed_models, inventory, policy_names
@@ -126,9 +126,9 @@ def test_e7_json_without_keys() -> None:
 
 def test_e8_text_forms_that_show_personal_values() -> None:
     show = {"__str__": lambda self: f"note {self.note}"}
-    assert _found(_entry(), **show) == ["privacy.E8"]
-    hidden = Personal("account.nickname", "support", erase=OnErasure.PSEUDONYM)
-    assert _found(_entry(note=hidden), **show) == []
+    assert _found(_entry(), **show) == []
+    given = Personal("account.nickname", "support", export=Export.PROVIDED)
+    assert _found(_entry(note=given), **show) == ["privacy.E8"]
 
 
 @pytest.mark.parametrize(

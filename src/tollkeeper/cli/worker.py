@@ -19,6 +19,8 @@ def worker() -> None:
     start()
     from tollkeeper import flows
     from tollkeeper.kit.jobs import run_worker
+    from tollkeeper.privacy import checks
 
+    checks.require()  # an undeclared column refuses the boot
     flows.register()
     run_worker(stop)

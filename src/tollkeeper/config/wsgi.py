@@ -4,5 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from tollkeeper.privacy import checks
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tollkeeper.config.settings")
 application = get_wsgi_application()
+checks.require()  # an undeclared column refuses the boot

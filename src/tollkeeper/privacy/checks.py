@@ -19,7 +19,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections, models
 from django.db.models import F
 
-from tollkeeper.core.personal import Inventory, Model, OnErasure, Personal
+from tollkeeper.core.personal import Export, Inventory, Model, Personal
 from tollkeeper.privacy.discovery import (
     BadInventory,
     PolicyNames,
@@ -73,7 +73,8 @@ def _column(model: type[models.Model], entry: Model, name: str, names: PolicyNam
         yield from _named(column, names, where)
         yield from _kept(model, entry, name, names, where)
     sealed = isinstance(column, Personal) and column.sealed
-    if sealed != getattr(field, "is_sealed", False):
+    # a column called sealed_… holds tokens that its app's services seal and open
+    if sealed != (getattr(field, "is_sealed", False) or name.startswith("sealed_")):
         yield _error(1, "what the inventory says of sealing is not what the field does", where)
     if "JSON" in type(field).__name__ and not column.keys:
         yield _error(7, "a JSON column must name its keys", where)
@@ -115,7 +116,8 @@ def _shown(model: type[models.Model], entry: Model, label: str) -> Iterator[Erro
     texts = [
         name
         for name, column in entry.personal.items()
-        if column.erase is not OnErasure.PSEUDONYM  # a pseudonym may be shown: that is its use
+        # what a person gave, or what is sealed; numbers and states that we made may be shown
+        if (column.sealed or column.export is Export.PROVIDED)
         and isinstance(model._meta.get_field(name), models.CharField | models.TextField)
     ]
     if not texts:

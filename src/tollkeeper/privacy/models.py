@@ -38,7 +38,7 @@ class Choice(models.Model):
         indexes = [models.Index(fields=["subject", "purpose", "chosen_at"], name="privacy_choice_subject")]
 
     def __str__(self) -> str:
-        return f"choice {self.pk}: {self.action} {self.purpose}"
+        return f"choice {self.pk}"
 
 
 def _number() -> str:
@@ -68,7 +68,7 @@ class Request(models.Model):
         indexes = [models.Index(fields=["state", "due_on"], name="privacy_request_due")]
 
     def __str__(self) -> str:
-        return f"{self.number} ({self.kind}, {self.state})"
+        return f"{self.number} ({self.state})"
 
 
 # ---- the policy and its versions

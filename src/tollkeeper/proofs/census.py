@@ -60,7 +60,9 @@ def text_columns(entries: Iterable[tuple[str, Model]]) -> Iterator[tuple[str, st
     for label, entry in entries:
         for name in entry.columns:
             field = model_of(label)._meta.get_field(name)
-            if isinstance(field, models.CharField | models.TextField) and not getattr(field, "is_sealed", False):
+            if isinstance(field, models.CharField | models.TextField) and not getattr(
+                field, "is_sealed", False
+            ):
                 yield label, name
 
 

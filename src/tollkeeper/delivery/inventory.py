@@ -1,0 +1,98 @@
+"""What the tables of hand-over hold."""
+
+from tollkeeper.core.personal import Export, Keep, Model, OnErasure, Personal, Plain
+
+_KEY = Keep("key")
+_ORDER = Keep("order", since="created_at")
+
+
+def _key(erase: OnErasure = OnErasure.DELETE, export: Export = Export.OBSERVED) -> Personal:
+    return Personal("key", "delivery", erase=erase, export=export)
+
+
+INVENTORY = {
+    "delivery.Key": Model(
+        path="customer.owner",
+        keep=_KEY,
+        columns={
+            "id": Plain("key"),
+            "customer": Plain("link"),
+            "name": Personal("key", "delivery", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True),
+            "prefix_hint": _key(),
+            "digest": _key(export=Export.WITHHELD),
+            "unit": Plain("config"),
+            "test": Plain("state"),
+            "terms": Plain("config: what the key may do"),
+            "own": _key(export=Export.PROVIDED),
+            "state": Plain("state"),
+            "replaces": Plain("link"),
+            "created_at": _key(),
+            "expires_at": Plain("time"),
+            "revoked_at": Plain("time"),
+            "last_used_on": Personal("key", "delivery", "security"),
+        },
+    ),
+    "delivery.Suspension": Model(
+        path="customer.owner",
+        keep=_KEY,
+        columns={
+            "id": Plain("key"),
+            "customer": Plain("link"),
+            "key": Plain("link"),
+            "reason": Personal("key", "delivery", "security"),
+            "created_at": Plain("time"),
+        },
+    ),
+    "delivery.KeyEntry": Model(
+        path="key.customer.owner",
+        keep=_KEY,
+        columns={
+            "key": Plain("link"),
+            "digest": _key(export=Export.WITHHELD),
+            "customer_id": Plain("link"),
+            "tenant": Personal("account.id", "delivery", erase=OnErasure.PSEUDONYM),
+            "state": Plain("state"),
+            "reason": _key(),
+            "terms": _key(),
+            "expires_at": Plain("time"),
+            "version": Plain("count"),
+        },
+    ),
+    "delivery.Feed": Model(
+        path="nobody: one counter", columns={"id": Plain("key"), "version": Plain("count")}
+    ),
+    "delivery.Delivery": Model(
+        path="customer.owner",
+        keep=_ORDER,
+        columns={
+            "id": Plain("key"),
+            "line_id": Plain("link"),
+            "customer": Plain("link"),
+            "provisioner": Plain("config"),
+            "alias": Plain("key: a label without personal data"),
+            "unit": Plain("config"),
+            "terms": Plain("config"),
+            "state": Plain("state"),
+            "key": Plain("link"),
+            "sealed_secret": Personal(
+                "key", "delivery", erase=OnErasure.SHRED, export=Export.WITHHELD, sealed=True
+            ),
+            "revealed_at": _key(),
+            "error": Plain("class of an error"),
+            "created_at": Personal("order", "order", "delivery"),
+            "delivered_at": Personal("order", "order", "delivery"),
+            "ends_at": Plain("time"),
+            "ended": Plain("state"),
+        },
+    ),
+    "delivery.DeliveryStep": Model(
+        path="delivery.customer.owner",
+        keep=Keep("order", since="at"),
+        columns={
+            "id": Plain("key"),
+            "delivery": Plain("link"),
+            "name": Plain("config"),
+            "at": Personal("order", "delivery"),
+        },
+    ),
+}

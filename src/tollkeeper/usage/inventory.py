@@ -1,0 +1,170 @@
+"""What the tables of units and calls hold. Their customers are bare numbers: the gates write them."""
+
+from tollkeeper.core.personal import Keep, Model, OnErasure, Personal, Plain
+
+_PATH = "customer_id > accounts.Customer.owner"
+_CALLED = Keep("calls", since="called_at")
+
+
+def _call(*more: str) -> Personal:
+    return Personal("usage.calls", "delivery", *more)
+
+
+def _quota(erase: OnErasure = OnErasure.KEEP) -> Personal:
+    return Personal("usage.quota", "delivery", "order", erase=erase)
+
+
+INVENTORY = {
+    "usage.Grant": Model(
+        path=_PATH,
+        keep=Keep("ledger", since="created_at"),
+        columns={
+            "id": Plain("key"),
+            "key": Plain("key: of the order line that gave it"),
+            "customer_id": Plain("link"),
+            "unit": Plain("config"),
+            "amount": _quota(),
+            "remaining": _quota(),
+            "clawed": _quota(),
+            "priority": Plain("config"),
+            "effective_at": Plain("time"),
+            "expires_at": Plain("time"),
+            "voided_at": Plain("time"),
+            "scope": Plain("config"),
+            "source": _quota(),
+            "created_at": _quota(),
+        },
+    ),
+    "usage.Balance": Model(
+        path=_PATH,
+        keep=Keep("account"),
+        columns={
+            "id": Plain("key"),
+            "customer_id": Plain("link"),
+            "unit": Plain("config"),
+            "spendable": _quota(OnErasure.DELETE),
+            "held": _quota(OnErasure.DELETE),
+            "debt": _quota(OnErasure.DELETE),
+            "overage": _quota(OnErasure.DELETE),
+            "version": Plain("count"),
+        },
+    ),
+    "usage.Txn": Model(
+        path="nobody: when units moved; whose they are says each entry",
+        columns={
+            "id": Plain("key"),
+            "key": Plain("key"),
+            "kind": Plain("config"),
+            "ref": Plain("key"),
+            "booked_at": Plain("time"),
+        },
+    ),
+    "usage.Entry": Model(
+        path=_PATH,
+        keep=Keep("ledger", since="txn.booked_at"),
+        columns={
+            "id": Plain("key"),
+            "txn": Plain("link"),
+            "customer_id": Plain("link"),
+            "account": Plain("key: account of the ledger"),
+            "unit": Plain("config"),
+            "amount": _quota(),
+        },
+    ),
+    "usage.Lease": Model(
+        path=_PATH,
+        keep=Keep("calls", since="drawn_at"),
+        columns={
+            "id": Plain("key"),
+            "gate_id": Plain("config"),
+            "customer_id": Plain("link"),
+            "unit": Plain("config"),
+            "amount": _quota(OnErasure.DELETE),
+            "settled": _quota(OnErasure.DELETE),
+            "state": Plain("state"),
+            "sources": Plain("key: grants and amounts"),
+            "drawn_at": Plain("time"),
+            "expires_at": Plain("time"),
+        },
+    ),
+    "usage.Admission": Model(
+        path=_PATH,
+        keep=Keep("calls", since="admitted_at"),
+        columns={
+            "request_id": _call(),
+            "gate_id": Plain("config"),
+            "key_id": Plain("link"),
+            "customer_id": Plain("link"),
+            "unit": Plain("config"),
+            "route": _call(),
+            "method": _call(),
+            "parts": Plain("key: leases and amounts", keys=("*",)),
+            "admitted_at": _call(),
+        },
+    ),
+    "usage.Cursor": Model(
+        path="nobody: how far journals are read",
+        columns={
+            "id": Plain("key"),
+            "gate_id": Plain("config"),
+            "segment": Plain("config"),
+            "offset": Plain("count"),
+            "moved_at": Plain("time"),
+        },
+    ),
+    "usage.Call": Model(
+        path=_PATH,
+        keep=_CALLED,
+        columns={
+            "id": Plain("key"),
+            "request_id": _call("support"),
+            "gate_id": Plain("config"),
+            "key_id": Plain("link"),
+            "customer_id": Plain("link"),
+            "route": _call("security"),
+            "method": _call(),
+            "status": _call("support"),
+            "outcome": _call("support"),
+            "unit": Plain("config"),
+            "units": _call(),
+            "unpaid": _call(),
+            "estimated": _call(),
+            "model": _call(),
+            "tokens_in": _call(),
+            "tokens_out": _call(),
+            "bytes_in": _call(),
+            "bytes_out": _call(),
+            "latency_us": _call("support"),
+            "called_at": _call("security"),
+        },
+    ),
+    "usage.Day": Model(
+        path=_PATH,
+        keep=Keep("usage", since="day"),
+        columns={
+            "id": Plain("key"),
+            "customer_id": Plain("link"),
+            "day": _call(),
+            "key_id": Plain("link"),
+            "route": _call(),
+            "unit": Plain("config"),
+            "ok": _call(),
+            "client_errors": _call(),
+            "server_errors": _call(),
+            "units": _call(),
+            "bytes_out": _call(),
+            "latency_us": _call(),
+        },
+    ),
+    "usage.Stray": Model(
+        path="nobody: records that could not be booked, by their place in a journal",
+        columns={
+            "id": Plain("key"),
+            "gate_id": Plain("config"),
+            "segment": Plain("config"),
+            "position": Plain("count"),
+            "reason": Plain("config"),
+            "seen_at": Plain("time"),
+        },
+    ),
+}
