@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 
 from tests.services.money import Till, now
+from tollkeeper.accounts import services as accounts
 from tollkeeper.flows import purchase
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.models import Attempt, Document, InboxEvent
@@ -349,3 +350,19 @@ def test_a_newer_view_is_never_overwritten_by_an_older_one(
     monkeypatch.setattr(till.provider, "fetch", slow)
     assert purchase.reconcile(order_id).money == "paid"
     assert till.jobs("fulfil_line") == 1
+
+
+def test_the_receipt_is_sent_once(till: Till, mailoutbox: list) -> None:  # type: ignore[type-arg]
+    person = accounts.create_person("planted@example.org", None)
+    number = till.order(accounts.ensure_customer(person))
+    till.pay(number)
+    till.deliver()
+    till.deliver()
+    till.work(also={"mail_receipt"})
+    receipt = payments.get_receipt(order_of(till, number).customer_id, number)
+    (mail,) = mailoutbox
+    assert mail.to == ["planted@example.org"]
+    assert receipt.number in mail.subject
+    assert "$5.00" in mail.body
+    assert f"/console/orders/{number}/" in mail.body
+    assert "planted" not in str(list(Document.objects.values()))
