@@ -69,6 +69,10 @@ class Postgres:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url.rpartition("/")[0] + f"/{name}"
 
+    def program(self, name: str) -> Path:
+        """The path of one of PostgreSQL's programs, such as ``pg_dump``."""
+        return self._programs / name
+
     def stop(self) -> None:
         """End the server and remove all it wrote."""
         self._process.send_signal(signal.SIGINT)

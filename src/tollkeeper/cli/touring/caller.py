@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from tollkeeper.cli.touring.browser import Stuck, patiently
 
@@ -14,6 +15,7 @@ _NOT_YET = {401, 502, 503, 504}
 """A key that travels to the gate, a gate that starts again: worth another try."""
 _NEIGHBOURS = 4
 _BURST_S = 30.0
+_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,21 @@ class Answered:
 
     response: requests.Response
     ms: float
+
+
+def _nobody_there() -> Answered:
+    response = requests.Response()
+    response.status_code = 503
+    return Answered(response, 0.0)
+
+
+_UNREACHED = _nobody_there()
+"""Nobody listened: the call was never sent."""
+
+
+def _was_sent(error: requests.RequestException) -> bool:
+    cause = error.args[0] if error.args else None
+    return not isinstance(getattr(cause, "reason", None), NewConnectionError)
 
 
 class Caller:
@@ -37,17 +54,18 @@ class Caller:
         self.lost = 0
 
     def _send(self) -> Answered | None:
+        """The answer; None if the connection broke after the call was sent."""
         began = time.perf_counter()
         try:
             response = self._session.get(self._address, timeout=30)
-        except requests.RequestException:
-            return None
+        except requests.RequestException as error:
+            return None if _was_sent(error) else _UNREACHED
         return Answered(response, 1000 * (time.perf_counter() - began))
 
     def _count(self, answered: Answered | None) -> Answered | None:
         if answered is None:
             self.lost += 1
-        elif answered.response.ok:
+        elif answered.response.status_code == 200:
             self.served += 1
         return answered
 
@@ -81,6 +99,8 @@ class Caller:
                 for answered in answers:
                     if answered is not None and answered.response.status_code == 429:
                         return answered
+                if _UNREACHED in answers:
+                    time.sleep(_PAUSE_S)
         raise Stuck(f"no limit met within {_BURST_S:.0f} s and {self.served} calls")
 
 
