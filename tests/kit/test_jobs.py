@@ -48,9 +48,13 @@ def until(wanted: Callable[[], bool], seconds: float = 20.0) -> None:
 @pytest.mark.django_db
 def test_a_key_is_enqueued_once_and_only_with_its_transaction() -> None:
     assert enqueue("t_quick", "k", number=1) == enqueue("t_quick", "k", number=2)
-    with pytest.raises(RuntimeError), transaction.atomic():
+
+    def half_done() -> None:
         enqueue("t_quick", "lost", number=3)
         raise RuntimeError
+
+    with pytest.raises(RuntimeError), transaction.atomic():
+        half_done()
     assert list(Job.objects.values_list("key", "payload")) == [("k", {"number": 1})]
 
 

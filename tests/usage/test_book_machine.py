@@ -217,9 +217,9 @@ def test_the_book_of_two_customers_is_kept_apart() -> None:
         services.issue_grant(key=f"g{customer}", customer_id=customer, unit=UNIT, amount=10, source="test")
     gate = Gate()
     now = to_micros(timezone.now())
-    drawn = gate.draw(1, 1, 4, now)
+    drawn = gate.draw(1, 4, 4, now)
     services.take_in("gate-1", "1", 0, gate.call(1, drawn.lease_id, 3, now), 100)
     rows = {b.customer_id: (b.spendable, b.held) for b in Balance.objects.all()}
-    assert rows == {1: (6, 1), 2: (10, 0)}
+    assert rows == {1: (10 - drawn.amount, drawn.amount - 3), 2: (10, 0)}
     assert Lease.objects.get(pk=lease_text(drawn.lease_id)).settled == 3
     assert services.check_book() == []

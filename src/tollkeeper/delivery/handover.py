@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.core.keys import KeyText
-from tollkeeper.core.terms import KeyTerms, encode
+from tollkeeper.core.terms import KeyTerms, decode_key_terms, encode
 from tollkeeper.delivery.directory import live_terms
 from tollkeeper.delivery.keys import GONE, create_key, refresh_terms, resume_keys, suspend_keys
-from tollkeeper.delivery.models import Delivery, DeliveryStep, Key
+from tollkeeper.delivery.models import Delivery, DeliveryStep, Key, Suspension
 from tollkeeper.kit.sealed import open_sealed, seal
 
 CONTEXT = "delivery.secret"
@@ -63,14 +63,17 @@ def provide_key(delivery_id: int, *, name: str, test: bool = False) -> dict[str,
     delivery = _locked(delivery_id)
     if delivery.key_id is not None:
         return {"key_id": delivery.key_id, "new": delivery.sealed_secret is not None}
-    resume_keys(delivery.customer_id, OVER)
-    terms = live_terms(delivery.customer_id, delivery.unit)[-1]
+    for key_id in Suspension.objects.filter(
+        customer_id=delivery.customer_id, reason=OVER, key__unit=delivery.unit
+    ).values_list("key_id", flat=True):
+        resume_keys(delivery.customer_id, OVER, key_id=key_id)
     mine = Key.objects.filter(customer_id=delivery.customer_id, unit=delivery.unit, test=test)
     key = mine.exclude(state__in=GONE).order_by("pk").first()
     if key is not None:
         delivery.key_id = key.pk
         refresh_terms(delivery.customer_id, delivery.unit)
     else:
+        terms = decode_key_terms(delivery.terms)
         key_id, text = create_key(delivery.customer_id, name=name, terms=terms, test=test)
         delivery.key_id = key_id
         delivery.sealed_secret = seal(delivery.customer.owner_id, text.text, CONTEXT)

@@ -109,7 +109,7 @@ class Delivery(models.Model):
     terms = models.TextField(default="{}")
     state = models.CharField(max_length=12, default=states.FULFILMENT.initial)
     key = models.ForeignKey(Key, null=True, on_delete=models.PROTECT, related_name="deliveries")
-    sealed_secret = models.TextField(null=True)
+    sealed_secret = models.TextField(null=True)  # noqa: DJ001 - null: there is none, or not any more
     revealed_at = EpochField(null=True)
     error = models.CharField(max_length=120, default="")
     created_at = models.DateTimeField(default=timezone.now)

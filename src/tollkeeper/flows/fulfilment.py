@@ -17,6 +17,7 @@ from tollkeeper.core import period as periods
 from tollkeeper.core.terms import GrantTerms
 from tollkeeper.delivery import services as delivery
 from tollkeeper.kit import mail
+from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_services
@@ -36,14 +37,19 @@ def _failed(line_id: int) -> None:
 def fulfil_line(context: Context, line_id: int) -> None:
     """Hand over what one paid order line bought."""
     line = sales.get_line(line_id)
-    delivery_id = context.step("reserve", _reserve, line)
+    begins = from_micros(context.step("begin", _begin, line))
+    delivery_id = context.step("reserve", _reserve, line, begins)
     provided = context.step("provide", _provide, delivery_id, line)
-    context.step("grant", _grant, line)
+    context.step("grant", _grant, line, begins)
     context.step("finish", _finish, delivery_id, line, provided["new"])
 
 
-def _reserve(line: LineView) -> int:
-    ends = [_grant_end(line, grant, _begin(line)) for grant in line.terms.grants]
+def _begin(line: LineView) -> int:
+    return to_micros(line.starts_at or timezone.now())
+
+
+def _reserve(line: LineView, begins: dt.datetime) -> int:
+    ends = [_grant_end(line, grant, begins) for grant in line.terms.grants]
     last = max((end for end in ends if end is not None), default=None)
     forever = not ends or None in ends
     return delivery.open_delivery(
@@ -59,11 +65,10 @@ def _provide(delivery_id: int, line: LineView) -> dict[str, int | bool]:
     return delivery.provide_key(delivery_id, name=line.title)
 
 
-def _grant(line: LineView) -> list[int]:
+def _grant(line: LineView, begins: dt.datetime) -> list[int]:
     """Issue the line's units; a grant that is over before it can be delivered is not made."""
     issued = []
     for position, grant in enumerate(line.terms.grants):
-        begins = _begin(line)
         ends = _grant_end(line, grant, begins)
         if ends is not None and ends <= timezone.now():
             continue
@@ -80,10 +85,6 @@ def _grant(line: LineView) -> list[int]:
             )
         )
     return issued
-
-
-def _begin(line: LineView) -> dt.datetime:
-    return line.starts_at or timezone.now()
 
 
 def _grant_end(line: LineView, grant: GrantTerms, begins: dt.datetime) -> dt.datetime | None:

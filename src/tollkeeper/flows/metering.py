@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.db import close_old_connections
 from django.utils import timezone
 
 from tollkeeper.core.journal import MAX_FRAME, Corrupt, read_frames
@@ -193,7 +192,6 @@ _LAPSE_EVERY = 7
 @loop("metering", every_s=0.3)
 def meter(stop: threading.Event) -> bool:
     """One look at all journals; now and then also at leases that nobody renews."""
-    close_old_connections()
     found = _intake.turn(stop)
     _turns["count"] += 1
     if not found and _turns["count"] % _LAPSE_EVERY == 0:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.kit.job_context import LEASE_S, Context, GiveUp, LeaseLost, Retry
-from tollkeeper.kit.job_kinds import KINDS, LOOPS, SCHEDULES, Kind, Loop
+from tollkeeper.kit.job_kinds import KINDS, LOOPS, SCHEDULES, Kind, Loop, schedule
 from tollkeeper.kit.job_queue import enqueue, wake
 from tollkeeper.kit.models import Job, Schedule
 
@@ -169,12 +169,22 @@ def step_schedules() -> int:
     return turned
 
 
+@schedule("prune_jobs", every_s=3600)
+def prune_jobs(context: Context) -> None:
+    """Keep the table of jobs small."""
+    prune()
+
+
 def prune(older_than: dt.timedelta = dt.timedelta(days=1)) -> int:
     """Forget finished runs of schedules; other jobs are kept as long as the policy says."""
     done = Job.objects.filter(
         state="done", kind__in=list(SCHEDULES), finished_at__lt=timezone.now() - older_than
     )
     return done.delete()[0]
+
+
+def _turn_schedules() -> None:
+    step_schedules()
 
 
 class _Heart(threading.Thread):
@@ -260,14 +270,8 @@ def _loop_thread(stop: threading.Event, one: Loop) -> threading.Thread:
     )
 
 
-def _turn_schedules() -> None:
-    close_old_connections()
-    step_schedules()
-
-
 def _claim_loop(stop: threading.Event, heart: _Heart) -> None:
     def turn() -> bool:
-        close_old_connections()
         context = claim()
         if context is None:
             wake.wait(POLL_S)

@@ -255,8 +255,9 @@ _DAY_SQL = """INSERT INTO usage_day (customer_id, day, key_id, route, unit, ok, 
  units, bytes_out, latency_us) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
  ON CONFLICT (customer_id, day, key_id, route, unit) DO UPDATE SET ok = usage_day.ok + excluded.ok,
  client_errors = usage_day.client_errors + excluded.client_errors,
- server_errors = usage_day.server_errors + excluded.server_errors, units = usage_day.units + excluded.units,
- bytes_out = usage_day.bytes_out + excluded.bytes_out, latency_us = usage_day.latency_us + excluded.latency_us"""
+ server_errors = usage_day.server_errors + excluded.server_errors,
+ units = usage_day.units + excluded.units, bytes_out = usage_day.bytes_out + excluded.bytes_out,
+ latency_us = usage_day.latency_us + excluded.latency_us"""
 
 
 def _roll_up(settled: Iterable[Settled]) -> None:
