@@ -1,1 +1,1 @@
-"""A stand-in for LLM upstreams: it speaks OpenAI's and Anthropic's API, deterministically, with fault knobs."""
+"""A stand-in for LLM upstreams: OpenAI's and Anthropic's API, deterministic, with fault knobs."""

@@ -33,7 +33,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as counted: ``prompt`` contains ``cached`` and ``written``, ``answer`` contains ``reasoning``."""
+    """Tokens as counted: ``prompt`` holds ``cached`` and ``written``, ``answer`` holds ``reasoning``."""
 
     prompt: int
     answer: int
