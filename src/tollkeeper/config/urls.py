@@ -18,6 +18,7 @@ urlpatterns = [
     path("", storefront.home, name="home"),
     path("plans/", storefront.plans, name="plans"),
     path("", include("tollkeeper.web.docs")),
+    path("", include("tollkeeper.web.policy")),
     path("accounts/", include("allauth.urls")),
     path("language/", set_language, name="set_language"),
     path("healthz", health.healthz, name="healthz"),
@@ -35,6 +36,7 @@ urlpatterns = [
     # customers
     path("console/", overview.overview, name="console"),
     path("console/latest/", overview.latest_calls, name="console_latest"),
+    path("console/first/", overview.first_call, name="console_first"),
     path("console/keys/", keys.key_list, name="console_keys"),
     path("console/keys/new/", keys.key_new, name="console_key_new"),
     path("console/keys/<int:key_id>/revoke/", keys.key_revoke, name="console_key_revoke"),

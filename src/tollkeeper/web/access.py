@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,10 +13,10 @@ from django.views.decorators.cache import never_cache
 from tollkeeper.accounts import services as accounts
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
-def for_customer(view: Callable[Concatenate[HttpRequest, int, P], HttpResponse]) -> View[P]:
+def for_customer(view: Callable[Concatenate[HttpRequest, int, P], HttpResponse]) -> View:
     """The view gets the id of the signed-in person's customer; strangers are asked to sign in.
 
     A page of a customer is never kept by a cache. What belongs to somebody else is looked
@@ -25,12 +25,13 @@ def for_customer(view: Callable[Concatenate[HttpRequest, int, P], HttpResponse])
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        return view(request, accounts.ensure_customer(request.user), *args, **kwargs)
+        person: Any = request.user
+        return view(request, accounts.ensure_customer(person), *args, **kwargs)
 
     return never_cache(login_required(guarded))
 
 
-def for_staff(view: View[P]) -> View[P]:
+def for_staff(view: Callable[Concatenate[HttpRequest, P], HttpResponse]) -> View:
     """Operators only; to everybody else who is signed in the page does not exist."""
 
     @wraps(view)

@@ -68,10 +68,16 @@ def spark(values: Sequence[float], width: int = 120, height: int = 36) -> SafeSt
     ]
     line = "M" + " L".join(points)
     return format_html(
-        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">'
         '<path class="spark-area" d="{} L{} {} L0 {}Z"/><path class="spark-line" d="{}"/></svg>',
-        width, height, line, width, height, height, line,
-    )  # fmt: skip
+        width,
+        height,
+        line,
+        width,
+        height,
+        height,
+        line,
+    )
 
 
 def gauge(used: float, whole: float, label: str) -> SafeString:
@@ -84,22 +90,32 @@ def gauge(used: float, whole: float, label: str) -> SafeString:
     arc = ring * 0.75
     value = format_html(
         '<circle class="gauge-value" cx="64" cy="64" r="{}" stroke-dasharray="{} {}"/>',
-        radius, digits(arc * share), digits(ring),
-    )  # fmt: skip
+        radius,
+        digits(arc * share),
+        digits(ring),
+    )
     return format_html(
-        '<svg class="gauge {}" viewBox="0 0 128 112" role="img" aria-label="{}"><g transform="rotate(135 64 64)">'
+        '<svg class="gauge {}" viewBox="0 0 128 112" role="img" aria-label="{}">'
+        '<g transform="rotate(135 64 64)">'
         '<circle class="gauge-track" cx="64" cy="64" r="{}" stroke-dasharray="{} {}"/>{}</g>'
-        '<text class="gauge-number" x="64" y="66">{}%</text><text class="gauge-word" x="64" y="84">{}</text></svg>',
-        level, _("%(label)s: %(percent)d%% used") % {"label": label, "percent": percent},
-        radius, digits(arc), digits(ring), value if share else "", percent, _("used"),
-    )  # fmt: skip
+        '<text class="gauge-number" x="64" y="66">{}%</text>'
+        '<text class="gauge-word" x="64" y="84">{}</text></svg>',
+        level,
+        _("%(label)s: %(percent)d%% used") % {"label": label, "percent": percent},
+        radius,
+        digits(arc),
+        digits(ring),
+        value if share else "",
+        percent,
+        _("used"),
+    )
 
 
 def share_bar(part: float, whole: float) -> SafeString:
     """A thin horizontal bar; decoration beside the number itself."""
     width = max(100 * part / whole, 0.8) if whole > 0 and part > 0 else 0
     return format_html(
-        '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="bar-track" width="100" height="4" rx="2"/>'
         '<rect class="bar-value" width="{}" height="4" rx="2"/></svg>',
         digits(min(width, 100)),
@@ -112,7 +128,8 @@ def bars(series: Sequence[Series], labels: Sequence[str], title: str) -> SafeStr
     A scaled-down drawing would shrink its text on phones, hence two.
     """
     return mark_safe(  # noqa: S308 - both parts are made by format_html
-        _stacked(series, labels, title, "wide", 760, 240) + _stacked(series, labels, title, "narrow", 340, 220)
+        _stacked(series, labels, title, "wide", 760, 240)
+        + _stacked(series, labels, title, "narrow", 340, 220)
     )
 
 
@@ -125,9 +142,16 @@ def _stacked(
     ceiling = scale_top(max((sum(one.values[i] for one in series) for i in range(count)), default=0))
     parts = [
         format_html(
-            '<line class="chart-grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="chart-y" x="{}" y="{}">{}</text>',
-            left, width - right, digits(y), digits(y), left - 8, digits(y + 4), human(ceiling * quarter / 4),
-        )  # fmt: skip
+            '<line class="chart-grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
+            '<text class="chart-y" x="{}" y="{}">{}</text>',
+            left,
+            width - right,
+            digits(y),
+            digits(y),
+            left - 8,
+            digits(y + 4),
+            human(ceiling * quarter / 4),
+        )
         for quarter in range(5)
         for y in [top + inner_height - inner_height * quarter / 4]
     ]
@@ -139,13 +163,19 @@ def _stacked(
             parts.append(
                 format_html(
                     '<text class="chart-x" x="{}" y="{}">{}</text>',
-                    digits(left + (i + 0.5) * step), height - 6, labels[i],
-                )  # fmt: skip
+                    digits(left + (i + 0.5) * step),
+                    height - 6,
+                    labels[i],
+                )
             )
     return format_html(
         '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
-        kind, width, height, title, mark_safe("".join(parts)),  # noqa: S308 - made by format_html above
-    )  # fmt: skip
+        kind,
+        width,
+        height,
+        title,
+        mark_safe("".join(parts)),  # noqa: S308 - made by format_html above
+    )
 
 
 def _bar(
@@ -155,8 +185,11 @@ def _bar(
     pieces = [
         format_html(
             '<rect class="chart-hit" x="{}" y="{}" width="{}" height="{}"/>',
-            digits(x), digits(top), digits(step), digits(inner_height),
-        )  # fmt: skip
+            digits(x),
+            digits(top),
+            digits(step),
+            digits(inner_height),
+        )
     ]
     y = top + inner_height
     for one in series:
@@ -167,8 +200,12 @@ def _bar(
         pieces.append(
             format_html(
                 '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>',
-                one.kind, digits(x + gap / 2), digits(y), digits(step - gap), digits(max(size - 1, 0.8)),
-            )  # fmt: skip
+                one.kind,
+                digits(x + gap / 2),
+                digits(y),
+                digits(step - gap),
+                digits(max(size - 1, 0.8)),
+            )
         )
     return format_html(
         '<g class="chart-bar" data-i="{}">{}</g>',

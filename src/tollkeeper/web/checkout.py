@@ -77,7 +77,9 @@ def _pay(request: HttpRequest, number: str) -> HttpResponse:
         return redirect(purchase.begin_payment(number))
     except purchase.CannotPay as no:
         if no.code == "no_answer":
-            messages.warning(request, _("The payment provider does not answer. Nothing was charged; please try again."))
+            messages.warning(
+                request, _("The payment provider does not answer. Nothing was charged; please try again.")
+            )
         elif no.code == "refused":
             messages.error(request, _("The payment provider refuses this payment. Nothing was charged."))
         return redirect("checkout_return", number)
@@ -126,7 +128,9 @@ def checkout_return(request: HttpRequest, customer_id: int, number: str) -> Http
 def checkout_cancelled(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     """GET /checkout/<number>/cancelled: the provider's "back" link; nothing is decided by it."""
     return render(
-        request, "checkout/progress.html", _values(_mine(customer_id, number), unknown=False, left=True, round_=0)
+        request,
+        "checkout/progress.html",
+        _values(_mine(customer_id, number), unknown=False, left=True, round_=0),
     )
 
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
-
-from csp.decorators import csp_replace
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,120}")
 _SHOWN = 100
@@ -80,8 +79,13 @@ def mailbox(request: HttpRequest, name: str = "") -> HttpResponse:
 @never_cache
 @require_safe
 @xframe_options_sameorigin
-@csp_replace(  # a mail brings its styles inside; it is shown in a sandboxed frame, without scripts
-    {"default-src": ["'none'"], "style-src": ["'unsafe-inline'"], "img-src": ["data:"], "frame-ancestors": ["'self'"]}
+@csp_replace(  # type: ignore[arg-type]  # a mail brings its styles inside; it is shown in a sandboxed frame, without scripts
+    {
+        "default-src": ["'none'"],
+        "style-src": ["'unsafe-inline'"],
+        "img-src": ["data:"],
+        "frame-ancestors": ["'self'"],
+    }
 )
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """GET /dev/mail/<name>/html/: the HTML part alone, for the frame of the page above."""

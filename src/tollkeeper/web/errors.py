@@ -25,25 +25,38 @@ class Trouble:
 
 
 BAD_REQUEST = Trouble(
-    400, "bad_request", _("That request was not understood"),
+    400,
+    "bad_request",
+    _("That request was not understood"),
     _("Something in the address or the form was not as it should be. Nothing was changed."),
-)  # fmt: skip
+)
 FORBIDDEN = Trouble(
-    403, "forbidden", _("You may not see this"), _("This page exists, but not for the account you are signed in with."),
-)  # fmt: skip
+    403,
+    "forbidden",
+    _("You may not see this"),
+    _("This page exists, but not for the account you are signed in with."),
+)
 STALE_FORM = Trouble(
-    403, "csrf_failed", _("This form has expired"),
-    _("For your safety a form works only in the browser, and for as long as the session, in which it was opened. "
-      "Nothing was changed. Go back, reload the page and send it again; cookies must be allowed."),
-)  # fmt: skip
+    403,
+    "csrf_failed",
+    _("This form has expired"),
+    _(
+        "For your safety a form works only in the browser in which it was opened, and only for a time. "
+        "Nothing was changed. Go back, reload the page and send it again; cookies must be allowed."
+    ),
+)
 NOT_FOUND = Trouble(
-    404, "not_found", _("There is nothing here"),
+    404,
+    "not_found",
+    _("There is nothing here"),
     _("The address may be mistyped, or what was here is gone, or it belongs to another account."),
-)  # fmt: skip
+)
 BROKEN = Trouble(
-    500, "internal_error", _("Something broke on our side"),
+    500,
+    "internal_error",
+    _("Something broke on our side"),
     _("It was not your doing. It is in our log now; please try again in a moment."),
-)  # fmt: skip
+)
 
 
 def _answer(request: HttpRequest, trouble: Trouble) -> HttpResponse:

@@ -36,7 +36,10 @@ def _item(request: HttpRequest, label: str, name: str, icon: str = "", *, count:
         return None
     here = request.path
     exact = url in ("/", reverse("console"), reverse("desk"))
-    return Item(label, url, icon, here == url if exact else here.startswith(url), count)
+    current = here == url if exact else here.startswith(url)
+    if name == "console_settings":
+        current = current or here.startswith("/accounts/")  # allauth's pages are tabs of the settings
+    return Item(label, url, icon, current, count)
 
 
 def _present(*items: Item | None) -> tuple[Item, ...]:
@@ -65,6 +68,20 @@ def legal(request: HttpRequest) -> tuple[Item, ...]:
     )
 
 
+def _account(request: HttpRequest) -> tuple[Item, ...]:
+    if request.user.is_authenticated:
+        return _present(
+            _item(request, _("Console"), "console"),
+            _item(request, _("Settings"), "console_settings"),
+            _item(request, _("Contact"), "contact"),
+        )
+    return _present(
+        _item(request, _("Sign in"), "account_login"),
+        _item(request, _("Create an account"), "account_signup"),
+        _item(request, _("Contact"), "contact"),
+    )
+
+
 def foot(request: HttpRequest) -> tuple[Group, ...]:
     """The columns at the end of the public pages."""
     groups = (
@@ -76,14 +93,7 @@ def foot(request: HttpRequest) -> tuple[Group, ...]:
                 _item(request, _("Status"), "status"),
             ),
         ),
-        Group(
-            _("Account"),
-            _present(
-                _item(request, _("Sign in"), "account_login"),
-                _item(request, _("Create an account"), "account_signup"),
-                _item(request, _("Contact"), "contact"),
-            ),
-        ),
+        Group(_("Account"), _account(request)),
         Group(
             _("Legal"),
             _present(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.sales.queries import OrderView
@@ -17,8 +18,8 @@ class Station:
     """Where a purchase stands. ``busy`` shows a spinner in place of the icon."""
 
     name: str
-    title: str
-    text: str
+    title: str | Promise
+    text: str | Promise
     icon: str
     mood: str
     busy: bool = False
@@ -28,7 +29,7 @@ class Station:
 class Step:
     """A point of the timeline: ``state`` is done, now, todo or bad."""
 
-    label: str
+    label: str | Promise
     state: str
     note: str = ""
 
@@ -37,7 +38,7 @@ class Step:
 class Action:
     """A button below: a link, or a form if ``post``."""
 
-    label: str
+    label: str | Promise
     url: str
     kind: str = ""
     post: bool = False
@@ -49,67 +50,111 @@ def of(order: OrderView, *, unknown: bool = False, left: bool = False) -> Statio
     ``unknown``: the provider was asked and did not answer; ``left``: the person has just
     come back from its page without paying.
     """
+    name = order.status
     if unknown:
-        return Station(
-            "unknown", _("We do not know yet"),
-            _("The payment provider has not answered. Nothing is lost: we go on asking, and you are never charged twice for one order. You may close this page."),
-            "circle-help", "warn", busy=True,
-        )  # fmt: skip
-    if left and order.status == "awaiting_payment":
-        return Station(
-            "left", _("Not paid yet"), _("You left the payment page. Nothing was charged, and the order is kept for a while."),
-            "undo-2", "",
-        )  # fmt: skip
-    return _STATIONS.get(order.status, _other)(order)
-
-
-def _other(order: OrderView) -> Station:
-    return Station(order.status, _("Order"), _("This order is being looked at."), "circle-help", "warn")
+        name = "unknown"
+    elif left and name == "awaiting_payment":
+        name = "left"
+    return _STATIONS.get(name, Station(name, _("Order"), _("This order is being looked at."), "info", "warn"))
 
 
 _STATIONS = {
-    "awaiting_payment": lambda _order: Station(
-        "awaiting_payment", _("Waiting for your payment"),
-        _("No payment has arrived yet. If you have just paid, this page changes by itself in a moment."),
-        "hourglass", "accent", busy=True,
-    ),
-    "processing": lambda _order: Station(
-        "processing", _("Your bank is working on it"),
-        _("The payment is under way. With some ways of paying this takes days; we write to you when it is there."),
-        "landmark", "accent", busy=True,
-    ),
-    "preparing": lambda _order: Station(
-        "preparing", _("Paid. Preparing your access"),
-        _("This takes a few seconds."), "loader", "accent", busy=True,
-    ),
-    "delivered": lambda _order: Station(
-        "delivered", _("All set"), _("Your plan is active. You can call the API now."), "circle-check", "ok",
-    ),
-    "in_review": lambda _order: Station(
-        "in_review", _("A person is looking at this"),
-        _("What was paid does not match the order. We check it by hand and write to you; you need do nothing."),
-        "scan-search", "warn",
-    ),
-    "expired": lambda _order: Station(
-        "expired", _("This order has expired"), _("No payment came in time. Nothing was charged."), "clock-alert", "warn",
-    ),
-    "cancelled": lambda _order: Station(
-        "cancelled", _("This order was cancelled"), _("Nothing was charged."), "circle-x", "",
-    ),
-    "refunded": lambda _order: Station(
-        "refunded", _("Refunded"), _("The whole amount went back the way it came."), "undo-2", "",
-    ),
-    "part_refunded": lambda _order: Station(
-        "part_refunded", _("Partly refunded"), _("A part of the amount went back the way it came."), "undo-2", "",
-    ),
-    "disputed": lambda _order: Station(
-        "disputed", _("Disputed"), _("Your bank has asked for the money back. Until that is settled this order rests."),
-        "scale", "warn",
-    ),
-    "charged_back": lambda _order: Station(
-        "charged_back", _("Charged back"), _("Your bank has taken the money back. What was bought has ended."), "scale", "crit",
-    ),
-}  # fmt: skip
+    station.name: station
+    for station in (
+        Station(
+            "unknown",
+            _("We do not know yet"),
+            _(
+                "The payment provider has not answered. Nothing is lost: we go on asking, and you are "
+                "never charged twice for one order. You may close this page."
+            ),
+            "circle-question-mark",
+            "warn",
+            busy=True,
+        ),
+        Station(
+            "left",
+            _("Not paid yet"),
+            _("You left the payment page. Nothing was charged, and the order is kept for a while."),
+            "undo-2",
+            "",
+        ),
+        Station(
+            "awaiting_payment",
+            _("Waiting for your payment"),
+            _("No payment has arrived yet. If you have just paid, this page changes by itself in a moment."),
+            "hourglass",
+            "accent",
+            busy=True,
+        ),
+        Station(
+            "processing",
+            _("Your bank is working on it"),
+            _(
+                "The payment is under way. With some ways of paying this takes days; "
+                "we write to you when it is there."
+            ),
+            "landmark",
+            "accent",
+            busy=True,
+        ),
+        Station(
+            "preparing",
+            _("Paid. Preparing your access"),
+            _("This takes a few seconds."),
+            "loader",
+            "accent",
+            busy=True,
+        ),
+        Station(
+            "delivered",
+            _("All set"),
+            _("Your plan is active. You can call the API now."),
+            "circle-check",
+            "ok",
+        ),
+        Station(
+            "in_review",
+            _("A person is looking at this"),
+            _(
+                "What was paid does not match the order. We check it by hand and write to you; "
+                "you need do nothing."
+            ),
+            "scan-search",
+            "warn",
+        ),
+        Station(
+            "expired",
+            _("This order has expired"),
+            _("No payment came in time. Nothing was charged."),
+            "clock-alert",
+            "warn",
+        ),
+        Station("cancelled", _("This order was cancelled"), _("Nothing was charged."), "circle-x", ""),
+        Station("refunded", _("Refunded"), _("The whole amount went back the way it came."), "undo-2", ""),
+        Station(
+            "part_refunded",
+            _("Partly refunded"),
+            _("A part of the amount went back the way it came."),
+            "undo-2",
+            "",
+        ),
+        Station(
+            "disputed",
+            _("Disputed"),
+            _("Your bank has asked for the money back. Until that is settled this order rests."),
+            "scale",
+            "warn",
+        ),
+        Station(
+            "charged_back",
+            _("Charged back"),
+            _("Your bank has taken the money back. What was bought has ended."),
+            "scale",
+            "crit",
+        ),
+    )
+}
 
 
 def steps(order: OrderView) -> list[Step]:
@@ -146,7 +191,9 @@ def actions(order: OrderView, station: Station) -> list[Action]:
     if station.name in ("awaiting_payment", "left", "unknown"):
         return [
             Action(_("To the payment page"), reverse("checkout_pay", args=[order.number]), "", post=True),
-            Action(_("Cancel the order"), reverse("checkout_cancel", args=[order.number]), "plain", post=True),
+            Action(
+                _("Cancel the order"), reverse("checkout_cancel", args=[order.number]), "plain", post=True
+            ),
         ]
     if station.name in ("expired", "cancelled"):
         return [Action(_("Order again"), reverse("plans"))]

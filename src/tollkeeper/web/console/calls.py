@@ -28,9 +28,10 @@ class Filters(forms.Form):
 
     def __init__(self, request: HttpRequest, keys: list[delivery.KeyRow]) -> None:
         super().__init__(request.GET, auto_id="filter_%s")
-        self.fields["key"].choices = [("", _("All keys"))] + [(key.id, key.name) for key in keys]
+        names = [("", _("All keys")), *((key.id, key.name) for key in keys)]
         routes = [(name, path) for name, path in paths().items()]
-        self.fields["route"].choices = [("", _("All endpoints")), *routes]
+        self.fields["key"].choices = names  # type: ignore[attr-defined]
+        self.fields["route"].choices = [("", _("All endpoints")), *routes]  # type: ignore[attr-defined]
 
 
 @require_safe

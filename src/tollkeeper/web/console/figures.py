@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from django.http import HttpRequest
 from django.utils.formats import date_format
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from tollkeeper.usage.queries import DayRow, RouteRow
 from tollkeeper.web import charts
+from tollkeeper.web.templatetags.figures import grouped, ms, percent, short_units
 
 PERIODS = (7, 30, 90)
 
@@ -24,7 +26,7 @@ class Figure:
     value: str
     note: str
     mood: str = ""
-    spark: SafeString = SafeString("")
+    spark: SafeString | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,47 @@ def period_of(request: HttpRequest) -> int:
     """Days to show, from ``?days=``; anything else than the offered ones is 30."""
     text = request.GET.get("days", "")
     return int(text) if text.isdigit() and int(text) in PERIODS else 30
+
+
+def tiles(days: Sequence[DayRow], before: Sequence[DayRow], routes: Sequence[RouteRow]) -> tuple[Figure, ...]:
+    """The tiles above the chart: a period (``days``), the one before it, its routes."""
+    return (_calls(days, before), _success(days, before), _duration(routes), _spent(days))
+
+
+def _calls(days: Sequence[DayRow], before: Sequence[DayRow]) -> Figure:
+    calls = sum(day.calls for day in days)
+    moved = change(calls, sum(day.calls for day in before))
+    note = _("%s on the period before") % moved if moved else _("in this period")
+    return Figure(_("Calls"), grouped(calls), note, spark=_line([day.calls for day in days]))
+
+
+def _success(days: Sequence[DayRow], before: Sequence[DayRow]) -> Figure:
+    share, earlier = success_share(days), success_share(before)
+    if share is None:
+        return Figure(_("Success rate"), percent(share), _("no calls yet"))
+    points = 0.0 if earlier is None else round(100 * (share - earlier), 1)
+    note = (_("%+.1f points") % points).replace("-", "−") if points else _("answered below 400")
+    mood = "good" if points > 0 else "bad" if points < 0 else ""
+    spark = _line([day.ok / day.calls if day.calls else 1.0 for day in days])
+    return Figure(_("Success rate"), percent(share), note, mood, spark)
+
+
+def _duration(routes: Sequence[RouteRow]) -> Figure:
+    mean_ms = mean_latency_ms(routes)
+    note = _("no calls yet") if mean_ms is None else _("measured at the gate")
+    return Figure(_("Mean duration"), ms(mean_ms), note)
+
+
+def _spent(days: Sequence[DayRow]) -> Figure:
+    running = list(accumulate(day.units for day in days))
+    spark = _line(running)
+    return Figure(
+        _("Used"), short_units(running[-1] if running else 0), _("charged in this period"), spark=spark
+    )
+
+
+def _line(values: Sequence[float]) -> SafeString | str:
+    return charts.spark(values) if any(values) else ""
 
 
 def calls_chart(days: Sequence[DayRow]) -> Chart:

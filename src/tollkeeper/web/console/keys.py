@@ -20,7 +20,12 @@ from tollkeeper.delivery import services as verbs
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.storefront import example_route
 
-_OVERLAPS = {"0": dt.timedelta(0), "1h": dt.timedelta(hours=1), "1d": dt.timedelta(days=1), "7d": dt.timedelta(days=7)}
+_OVERLAPS = {
+    "0": dt.timedelta(0),
+    "1h": dt.timedelta(hours=1),
+    "1d": dt.timedelta(days=1),
+    "7d": dt.timedelta(days=7),
+}
 
 
 class NewKey(forms.Form):
@@ -36,7 +41,7 @@ class NewKey(forms.Form):
     def __init__(self, data: object = None, *, units: list[str]) -> None:
         super().__init__(data, auto_id="key_%s")  # type: ignore[arg-type]
         if len(units) > 1:
-            self.fields["unit"].choices = [(unit, unit) for unit in units]
+            self.fields["unit"].choices = [(unit, unit) for unit in units]  # type: ignore[attr-defined]
         else:
             del self.fields["unit"]
 
@@ -107,11 +112,16 @@ def key_reveal(request: HttpRequest, customer_id: int, delivery_id: int) -> Http
         try:
             text = verbs.reveal(delivery_id, customer_id)
         except (verbs.AlreadyRevealed, verbs.NoDelivery):
-            messages.warning(request, _("This key was shown before and cannot be shown again. Make a new one if it is lost."))
+            messages.warning(
+                request,
+                _("This key was shown before and cannot be shown again. Make a new one if it is lost."),
+            )
             return redirect("console_keys")
         return _shown(request, customer_id, mine.key_id, text)
     if not mine.revealable:
-        messages.warning(request, _("This key was shown before and cannot be shown again. Make a new one if it is lost."))
+        messages.warning(
+            request, _("This key was shown before and cannot be shown again. Make a new one if it is lost.")
+        )
         return redirect("console_keys")
     return render(request, "console/key_reveal.html", {"delivery": mine})
 
@@ -125,7 +135,9 @@ def key_revoke(request: HttpRequest, customer_id: int, key_id: int) -> HttpRespo
         raise Http404
     if request.method == "POST":
         if verbs.revoke_key(key_id, customer_id):
-            messages.success(request, _("The key “%s” is revoked. It stops working within two seconds.") % key.name)
+            messages.success(
+                request, _("The key “%s” is revoked. It stops working within two seconds.") % key.name
+            )
         return redirect("console_keys")
     return render(request, "console/key_revoke.html", {"key": key})
 
@@ -140,12 +152,16 @@ def key_replace(request: HttpRequest, customer_id: int, key_id: int) -> HttpResp
     form = Replace(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            new_id, text = verbs.rotate_key(key_id, customer_id, overlap=_OVERLAPS[form.cleaned_data["overlap"]])
+            new_id, text = verbs.rotate_key(
+                key_id, customer_id, overlap=_OVERLAPS[form.cleaned_data["overlap"]]
+            )
         except verbs.BadWish as wish:
             form.add_error(None, str(wish))
         else:
             return _shown(request, customer_id, new_id, text)
-    return render(request, "console/key_replace.html", {"key": key, "form": form}, status=422 if form.is_bound else 200)
+    return render(
+        request, "console/key_replace.html", {"key": key, "form": form}, status=422 if form.is_bound else 200
+    )
 
 
 def _shown(request: HttpRequest, customer_id: int, key_id: int | None, text: KeyText) -> HttpResponse:

@@ -48,7 +48,9 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
             "order": order,
             "station": station,
             "steps": stations.steps(order),
-            "actions": stations.actions(order, station) if station.name in ("awaiting_payment", "delivered") else [],
+            "actions": stations.actions(order, station)
+            if station.name in ("awaiting_payment", "delivered")
+            else [],
             "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
         },
@@ -60,10 +62,14 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
 def receipt(request: HttpRequest, customer_id: int, number: str, label: str) -> HttpResponse:
     """GET /console/orders/<number>/documents/<label>/: a document as it was issued."""
     order = _mine(customer_id, number)
-    document = next((row for row in payments.list_documents(order.customer_id, order.number) if row.number == label), None)
+    document = next(
+        (row for row in payments.list_documents(order.customer_id, order.number) if row.number == label), None
+    )
     if document is None:
         raise Http404
-    return render(request, "console/receipt.html", {"order": order, "document": document, "facts": document.facts})
+    return render(
+        request, "console/receipt.html", {"order": order, "document": document, "facts": document.facts}
+    )
 
 
 def _mine(customer_id: int, number: str) -> sales.OrderView:

@@ -5,51 +5,17 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.usage import queries as usage
-from tollkeeper.web import charts
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.console import figures
-from tollkeeper.web.console.figures import Figure
 from tollkeeper.web.storefront import example_route, paths
-from tollkeeper.web.templatetags.figures import grouped, latency, percent, short_units
 
 _LATEST = 8
 _TOP = 6
-
-
-def _tiles(days: list[usage.DayRow], before: list[usage.DayRow], customer_id: int) -> list[Figure]:
-    calls, earlier = sum(day.calls for day in days), sum(day.calls for day in before)
-    moved = figures.change(calls, earlier)
-    share, share_before = figures.success_share(days), figures.success_share(before)
-    points = None if share is None or share_before is None else round(100 * (share - share_before), 1)
-    routes = usage.top_routes(customer_id, len(days), limit=1000)
-    mean_ms = figures.mean_latency_ms(routes)
-    spent = sum(day.units for day in days)
-    return [
-        Figure(
-            _("Calls"), grouped(calls), _("%s on the period before") % moved if moved else _("in this period"),
-            spark=charts.spark([day.calls for day in days]) if calls else charts.spark(()),
-        ),
-        Figure(
-            _("Success rate"), percent(share),
-            _("no calls yet") if share is None else (_("%+.1f points") % points).replace("-", "−") if points else _("answered below 400"),
-            "" if not points else "good" if points > 0 else "bad",
-            charts.spark([(day.ok / day.calls if day.calls else 1.0) for day in days]) if calls else charts.spark(()),
-        ),
-        Figure(
-            _("Mean duration"), latency(None if mean_ms is None else round(mean_ms * 1000)),
-            _("measured at the gate") if mean_ms is not None else _("no calls yet"),
-        ),
-        Figure(
-            _("Used"), short_units(spent), _("charged in this period"),
-            spark=charts.spark([sum(day.units for day in days[: i + 1]) for i in range(len(days))]) if spent else charts.spark(()),
-        ),
-    ]  # fmt: skip
 
 
 @require_safe
@@ -67,7 +33,7 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
         {
             "days": length,
             "periods": figures.PERIODS,
-            "tiles": _tiles(days, before, customer_id),
+            "tiles": figures.tiles(days, before, usage.top_routes(customer_id, length, limit=1000)),
             "balances": usage.balances(customer_id),
             "chart": figures.calls_chart(days),
             "calls": usage.recent_calls(customer_id, _LATEST),
@@ -83,6 +49,15 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
             "gate_url": settings.ENV.gate_url,
         },
     )
+
+
+@require_safe
+@for_customer
+def first_call(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """GET /console/first/: 204 until there is a call, then the order to load the page anew."""
+    if usage.totals(customer_id).calls:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return HttpResponse(status=204)
 
 
 @require_safe

@@ -27,7 +27,9 @@ class Profile(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
     )  # fmt: skip
     language = forms.ChoiceField(
-        label=_("Language"), choices=settings.LANGUAGES, help_text=_("Of these pages and of our e-mail to you.")
+        label=_("Language"),
+        choices=settings.LANGUAGES,
+        help_text=_("Of these pages and of our e-mail to you."),
     )
 
 
