@@ -15,7 +15,7 @@ class Pseudonym(models.Model):
     created_at = EpochField()
 
     def __str__(self) -> str:
-        return self.name
+        return "pseudonym"
 
 
 class Tip(models.Model):
@@ -87,7 +87,7 @@ class Disclosure(models.Model):
         indexes = [models.Index(fields=["processor", "at"], name="trail_disclosure_processor")]
 
     def __str__(self) -> str:
-        return f"{self.processor} at {self.at}"
+        return f"disclosure {self.pk}"
 
 
 class Clearance(models.Model):

@@ -60,7 +60,8 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield f'<div class="policy-table" role="region" tabindex="0" aria-label="{escape(table.caption)}"><table>'
+    kind = f"policy-table cols-{len(table.heads)}"
+    yield f'<div class="{kind}" role="region" tabindex="0" aria-label="{escape(table.caption)}"><table>'
     yield f"<caption>{escape(table.caption)}</caption>"
     yield (
         "<thead><tr>"
