@@ -42,7 +42,7 @@ def assert_whole(told: dict[str, Any]) -> None:
     assert all(step["ok"] and step["ms"] >= 0 and step["detail"] for step in told["steps"])
     figures = told["figures"]
     assert set(figures) == {"email", "first_key_s", "first_call_ms", "calls", "charged_units"}
-    assert figures["charged_units"] == figures["calls"] >= 12
+    assert figures["charged_units"] == figures["calls"] > 2
 
 
 def processes_of(home: Path) -> list[int]:
