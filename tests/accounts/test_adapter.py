@@ -9,6 +9,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
 from django.http import HttpResponse
@@ -60,7 +61,8 @@ def sign_in_again(client: Client, answer: HttpResponse) -> HttpResponse:
 
 def hits() -> set[Hit]:
     scanner = Scanner(NEEDLES)
-    return {hit for alias in ("default", "keystore") for hit in scanner.scan_database(alias)}
+    rows = {hit for alias in ("default", "keystore") for hit in scanner.scan_database(alias)}
+    return rows | set(scanner.scan_folder(settings.ENV.home))
 
 
 def test_sign_up_by_code_and_sign_in_in_any_letter_case(client: Client) -> None:

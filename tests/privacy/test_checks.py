@@ -16,7 +16,9 @@ from tollkeeper.privacy import checks
 from tollkeeper.privacy.discovery import PolicyNames, installed_models, inventory, policy_names
 
 NAMES = PolicyNames(
-    frozenset({"account.nickname"}), frozenset({"support"}), {"account": "closure", "calls": "row"}
+    {"account.nickname": (frozenset({"support"}), frozenset({"account", "calls"}))},
+    frozenset({"support", "auth"}),
+    {"account": "closure", "calls": "row", "tax": "row"},
 )
 
 
@@ -101,11 +103,19 @@ def test_ways_that_end_at_a_user_pass(path: str) -> None:
 def test_e3_words_the_policy_does_not_have() -> None:
     assert _found(_entry(note=Personal("account.nick", "support"))) == ["privacy.E3"]
     assert _found(_entry(note=Personal("account.nickname", "support", "marketing"))) == ["privacy.E3"]
+    assert _found(_entry(note=Personal("account.nickname", "auth"))) == ["privacy.E3"]
 
 
 @pytest.mark.parametrize(
     "keep",
-    [None, Keep("forever"), Keep("calls"), Keep("calls", since="gone"), Keep("calls", since="note")],
+    [
+        None,
+        Keep("forever"),
+        Keep("tax", since="owner.created_at"),
+        Keep("calls"),
+        Keep("calls", since="gone"),
+        Keep("calls", since="note"),
+    ],
 )
 def test_e5_no_period_or_none_that_can_be_carried_out(keep: Keep | None) -> None:
     assert _found(_entry(keep=keep)) == ["privacy.E5"]
@@ -146,7 +156,7 @@ def test_e9_sealed_columns_that_are_sorted_or_compared(meta: dict[str, Any]) -> 
 
 
 def test_e4_a_category_nobody_stores() -> None:
-    names = PolicyNames(frozenset({"account.shoe_size"}), frozenset(), {})
+    names = PolicyNames({"account.shoe_size": (frozenset(), frozenset())}, frozenset(), {})
     found = checks.check_all(Inventory({}, {}), names)
     assert any(error.id == "privacy.E4" and "shoe_size" in error.msg for error in found)
 
@@ -190,6 +200,8 @@ def test_an_undeclared_column_refuses_the_boot(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_policy_is_read_where_the_shop_is(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text('[keep.x]\ndays = 3\ntrigger = "row"\n')
-    assert policy_names(tmp_path / "policy.toml") == PolicyNames(frozenset(), frozenset(), {"x": "row"})
+    text = '[keep.x]\ndays = 3\ntrigger = "row"\n[categories.a]\npurposes = ["p"]\nkeep = ["x"]\n'
+    (tmp_path / "policy.toml").write_text(text)
+    found = policy_names(tmp_path / "policy.toml")
+    assert found == PolicyNames({"a": (frozenset("p"), frozenset("x"))}, frozenset(), {"x": "row"})
     assert "accounts.User" in installed_models()

@@ -83,9 +83,12 @@ def _column(model: type[models.Model], entry: Model, name: str, names: PolicyNam
 def _named(column: Personal, names: PolicyNames, where: str) -> Iterator[Error]:
     if column.category not in names.categories:
         yield _error(3, f"the policy has no category {column.category!r}", where)
+    allowed, _ = names.categories.get(column.category, (names.purposes, frozenset()))
     for purpose in column.purposes:
         if purpose not in names.purposes:
             yield _error(3, f"the policy has no purpose {purpose!r}", where)
+        elif purpose not in allowed:
+            yield _error(3, f"the policy does not use {column.category!r} for {purpose!r}", where)
 
 
 def _kept(
@@ -98,6 +101,9 @@ def _kept(
     if keep.rule not in names.triggers:
         yield _error(5, f"the policy has no keep rule {keep.rule!r}", where)
         return
+    category = entry.personal[name].category
+    if category in names.categories and keep.rule not in names.categories[category][1]:
+        yield _error(5, f"the policy does not keep {category!r} by the rule {keep.rule!r}", where)
     if keep.since:
         try:
             last = follow(model, keep.since)
@@ -160,7 +166,7 @@ def check_all(found: Inventory, names: PolicyNames) -> list[Error]:
     for label in found.models.keys() - known.keys():
         errors.append(_error(1, "the inventory declares a model that is not installed", label))
     used = {column.category for entry in found.models.values() for column in entry.personal.values()}
-    for category in sorted(names.categories - used):
+    for category in sorted(names.categories.keys() - used):
         errors.append(_error(4, "no column is of this category", f"policy category {category!r}"))
     return errors
 

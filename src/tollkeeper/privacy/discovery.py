@@ -46,9 +46,10 @@ def inventory() -> Inventory:
 
 @dataclass(frozen=True, slots=True)
 class PolicyNames:
-    """What an inventory may name; ``triggers`` tells each keep rule's trigger."""
+    """What an inventory may name: each category with its purposes and its keep rules, each keep
+    rule with its trigger."""
 
-    categories: frozenset[str]
+    categories: Mapping[str, tuple[frozenset[str], frozenset[str]]]
     purposes: frozenset[str]
     triggers: Mapping[str, str]
 
@@ -57,7 +58,10 @@ def policy_names(path: Path | None = None) -> PolicyNames:
     """The names of the shop's ``policy.toml``; raises ``OSError`` or ``tomllib.TOMLDecodeError``."""
     tree = tomllib.loads((path or Path(settings.SHOP) / "policy.toml").read_text())
     return PolicyNames(
-        frozenset(tree.get("categories", {})),
+        {
+            name: (frozenset(category.get("purposes", ())), frozenset(category.get("keep", ())))
+            for name, category in tree.get("categories", {}).items()
+        },
         frozenset(tree.get("purposes", {})),
         {name: rule.get("trigger", "") for name, rule in tree.get("keep", {}).items()},
     )
