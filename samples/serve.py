@@ -16,7 +16,12 @@ def serve(app: Any, description: str) -> None:
     """Parse ``--port`` and serve ``app`` (ASGI) until told to stop."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, required=True)
-    uvloop.run(_run(app, parser.parse_args().port))
+    run(app, parser.parse_args().port)
+
+
+def run(app: Any, port: int) -> None:
+    """Serve ``app`` (ASGI) on a loopback port until told to stop."""
+    uvloop.run(_run(app, port))
 
 
 async def _run(app: Any, port: int) -> None:

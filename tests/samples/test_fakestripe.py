@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def test_a_subscription_renews_on_its_anchor(engine: Engine, client: stripe.Stri
     assert len(bills) == 13
     assert [b["status"] for b in bills] == ["paid"] * 13
     spans = [(b["period_start"], b["period_end"]) for b in bills]
-    assert all(one[1] == two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] == two[0] for one, two in pairwise(spans))
 
 
 def test_a_renewal_that_fails_is_retried_then_ends(engine: Engine, client: stripe.StripeClient) -> None:
