@@ -48,6 +48,11 @@ class BalanceRow:
     used_percent: int
     next_expiry_at: dt.datetime | None
 
+    @property
+    def left(self) -> int:
+        """What is not spent yet: what a gate has borrowed is still the customer's."""
+        return self.spendable + self.held
+
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
