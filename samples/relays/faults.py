@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 DEEDS = {
     "cut_before": "the connection breaks and nothing was done",
@@ -27,6 +28,16 @@ DEEDS = {
 
 class Cut(ConnectionError):
     """Breaks the connection."""
+
+
+class Broken(Response):
+    """An answer that breaks off after its first byte: no framework can turn that into a clean 500."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+        raise Cut
 
 
 class BadFault(ValueError):
@@ -103,7 +114,7 @@ async def run(fault: Fault | None, act: Act, undo: Callable[[], object]) -> Resp
 
 def _instead(fault: Fault) -> Response:
     if fault.do.startswith("cut"):
-        raise Cut
+        return Broken()
     if fault.do.startswith("html"):
         return Response("<html><body><h1>Checking your browser</h1></body></html>", media_type="text/html")
     if fault.do == "error_200":
