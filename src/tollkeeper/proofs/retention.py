@@ -1,0 +1,64 @@
+"""How long: no column without an end, nothing past it, and what closing an account does."""
+
+from __future__ import annotations
+
+from tollkeeper.core.personal import Plain
+from tollkeeper.privacy import periods
+from tollkeeper.proofs import census
+from tollkeeper.proofs.context import Context
+from tollkeeper.proofs.probe import Evidence, probe, require
+
+
+@probe("T-29", "G-57", "G-63")
+def no_longer(ctx: Context) -> Evidence:
+    """Every personal column has a rule with an end, and no row has passed it."""
+    endless = [
+        f"{label}.{name}"
+        for label, entry in ctx.inventory.models.items()
+        for name in entry.personal
+        if entry.keep_of(name) is None
+    ]
+    require(not endless, "a personal column has no end", columns=endless)
+    late: dict[str, int] = {}
+    oldest: dict[str, int] = {}
+    for period in periods.periods(ctx.policy):
+        rows = periods.due(period, ctx.now)
+        if rows is None:
+            continue
+        number = rows.count()
+        if number:
+            late[f"{period.label} ({period.rule}, {period.days} days)"] = number
+        days = census.age(periods.oldest(period), ctx.now)
+        if days is not None:
+            oldest[period.rule] = max(days, oldest.get(period.rule, 0))
+    require(not late, "rows stand past their period", due_now=late)
+    return {
+        "personal_columns": len(ctx.columns()),
+        "plain_columns": sum(
+            isinstance(column, Plain)
+            for entry in ctx.inventory.models.values()
+            for column in entry.columns.values()
+        ),
+        "without_an_end": 0,
+        "due_now": 0,
+        "oldest_days_by_rule": oldest,
+        "days_by_rule": {name: rule.days for name, rule in ctx.policy.keep.items()},
+    }
+
+
+@probe("T-33")
+def what_stays(ctx: Context) -> Evidence:
+    """What outlives an account, each with its ground, its days, and the law beyond three years."""
+    stays = periods.stays(ctx.policy)
+    blank = sorted({row.column for row in stays if not row.ground.strip()})
+    require(not blank, "something stays without a ground", columns=blank)
+    lawless = sorted({row.column for row in stays if row.days > 1130 and not row.law})
+    require(not lawless, "something stays for years without a law", columns=lawless)
+    by_rule: dict[str, dict[str, object]] = {}
+    for row in stays:
+        one = by_rule.setdefault(
+            row.rule,
+            {"days": row.days, "ground": row.ground, "law": row.law or "no law asks for more", "columns": 0},
+        )
+        one["columns"] = int(str(one["columns"])) + 1
+    return {"stays": by_rule, "columns_that_stay": len(stays)}
