@@ -19,7 +19,7 @@ from tollkeeper.kit.jobs import Context, loop, schedule
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
-CHUNK = 1024 * 1024
+CHUNK = 128 * 1024
 """Bytes of a journal taken in by one transaction, unless one frame is bigger."""
 KEEP_DRAINED_S = 24 * 3600
 """How long a segment that is wholly in the book stays on disk."""

@@ -15,7 +15,7 @@ from django.db import connection
 
 from tollkeeper.core.ledger import DEBT, OVERAGE, GrantView, LedgerError, Leg, balanced
 from tollkeeper.kit.fields import to_micros
-from tollkeeper.usage.models import Balance, Entry, Grant, Txn
+from tollkeeper.usage.models import Balance, Grant, Txn
 
 Owner = tuple[int, str]
 """Customer id and unit."""
@@ -58,6 +58,13 @@ def booked(key: str) -> bool:
     return Txn.objects.filter(key=key).exists()
 
 
+_TXN_SQL = "INSERT INTO usage_txn (key, kind, ref, booked_at) VALUES (%s, %s, %s, %s)"
+_ENTRY_SQL = (
+    "INSERT INTO usage_entry (txn_id, customer_id, account, unit, amount)"
+    " SELECT id, %s, %s, %s, %s FROM usage_txn WHERE key = %s"
+)
+
+
 def post(postings: Sequence[Posting], now: dt.datetime) -> None:
     """Book transactions and move every projection with them.
 
@@ -70,17 +77,15 @@ def post(postings: Sequence[Posting], now: dt.datetime) -> None:
             raise LedgerError(f"the transaction {posting.key!r} does not sum to zero")
     if not wanted:
         return
-    txns = Txn.objects.bulk_create(
-        [Txn(key=p.key[:160], kind=p.kind, ref=p.ref, booked_at=now) for p in wanted], batch_size=500
-    )
-    Entry.objects.bulk_create(
-        [
-            Entry(txn=txn, customer_id=p.owner[0], unit=p.owner[1], account=leg.account, amount=leg.amount)
-            for txn, p in zip(txns, wanted, strict=True)
-            for leg in p.legs
-        ],
-        batch_size=500,
-    )
+    at = to_micros(now)
+    legs = [
+        (posting.owner[0], leg.account, posting.owner[1], leg.amount, posting.key[:160])
+        for posting in wanted
+        for leg in posting.legs
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_TXN_SQL, [(p.key[:160], p.kind, p.ref, at) for p in wanted])
+        cursor.executemany(_ENTRY_SQL, legs)
     _project(wanted)
 
 
