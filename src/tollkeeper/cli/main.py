@@ -15,6 +15,7 @@ from tollkeeper.cli.gate import gate
 from tollkeeper.cli.lint import lint
 from tollkeeper.cli.migrate import migrate
 from tollkeeper.cli.operator import app as operator
+from tollkeeper.cli.prove import prove
 from tollkeeper.cli.shop import app as shop
 from tollkeeper.cli.test import test
 from tollkeeper.cli.tour import tour
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (up, tour, web, gate, worker, migrate, doctor):
+for command in (up, tour, web, gate, worker, migrate, prove, doctor):
     app.command()(command)
 app.command()(lint)
 for rehearsal in (drill, bench):

@@ -17,10 +17,13 @@ def worker() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     start()
-    from tollkeeper import flows
+    from tollkeeper import flows, proofs
+    from tollkeeper.kit import egress_guard
     from tollkeeper.kit.jobs import run_worker
     from tollkeeper.privacy import checks
 
     checks.require()  # an undeclared column refuses the boot
+    egress_guard.guard_process()  # and nothing leaves but through the door
     flows.register()
+    proofs.register()
     run_worker(stop)

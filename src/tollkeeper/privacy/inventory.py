@@ -72,4 +72,18 @@ INVENTORY = {
             "seen_at": Personal("requests", "notice", "legal"),
         },
     ),
+    "privacy.ProofRun": Model(
+        path="nobody: counts and hashes of a run of the proofs",
+        columns={
+            "id": Plain("key"),
+            "ran_at": Plain("time"),
+            "proven": Plain("count"),
+            "attested": Plain("count"),
+            "broken": Plain("count"),
+            "not_used": Plain("count"),
+            "broken_ids": Plain("key: ids of promises"),
+            "policy_hash": Plain("hash"),
+            "digest": Plain("hash"),
+        },
+    ),
 }

@@ -130,3 +130,23 @@ append_only.guard(
     columns=("number", "body", "body_hash", "documents", "documents_hash", "created_at"),
 )
 append_only.guard("privacy_choice")
+append_only.guard("privacy_proofrun")
+
+
+class ProofRun(models.Model):
+    """A run of the proofs that was kept: its counts and the hash of what it said."""
+
+    ran_at = models.DateTimeField()
+    proven = models.IntegerField()
+    attested = models.IntegerField()
+    broken = models.IntegerField()
+    not_used = models.IntegerField()
+    broken_ids = models.CharField(max_length=1000, default="")
+    policy_hash = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = (models.Index(fields=["ran_at"], name="privacy_proofrun_time"),)
+
+    def __str__(self) -> str:
+        return f"proofs of {self.ran_at:%Y-%m-%d}: {self.broken} broken"

@@ -14,3 +14,12 @@ def run(ids: Iterable[str] | None = None) -> list[Row]:
     from tollkeeper.proofs import running  # noqa: PLC0415 - needs a Django that is set up
 
     return running.run(ids)
+
+
+def register() -> None:
+    """Make the daily run known to a worker, and the probes to whoever starts a policy."""
+    from tollkeeper.privacy.policy_store import register_evidence  # noqa: PLC0415
+    from tollkeeper.proofs import daily, running  # noqa: F401, PLC0415 - as above
+
+    running.load_probes()
+    register_evidence(running.shown)

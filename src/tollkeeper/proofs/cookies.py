@@ -28,6 +28,8 @@ def registered(ctx: Context) -> Evidence:
     """Our pages set cookies of the register only, keep nothing else in the browser, load nothing elsewhere."""
     registry = ctx.policy.cookies.registry
     visits = _visits(ctx)
+    down = {path: answer.status for path, answer in visits.items() if answer.status != 200}
+    require(not down, "a public page does not answer", pages=down)
     seen = sorted({_bare(name) for answer in visits.values() for name in answer.cookies})
     strange = sorted(set(seen) - {name for name, one in registry.items() if one.storage == "cookie"})
     require(not strange, "a page sets a cookie that the register does not have", cookies=strange)

