@@ -29,7 +29,8 @@ CREATE TABLE delivery_keyentry (key_id bigint PRIMARY KEY, digest blob UNIQUE, c
   tenant varchar, state varchar, reason varchar, terms text, expires_at bigint, version bigint);
 CREATE TABLE catalog_gatesnapshot (version bigint PRIMARY KEY, body text, created_at bigint);
 CREATE TABLE usage_grant (id integer PRIMARY KEY AUTOINCREMENT, customer_id bigint, unit varchar,
-  amount bigint, remaining bigint CHECK (remaining >= 0), priority int, effective_at bigint, expires_at bigint,
+  amount bigint, remaining bigint CHECK (remaining >= 0), priority int, effective_at bigint,
+  expires_at bigint,
   voided_at bigint, scope varchar, source varchar, created_at bigint);
 CREATE TABLE usage_balance (id integer PRIMARY KEY, customer_id bigint, unit varchar,
   spendable bigint CHECK (spendable >= 0), held bigint CHECK (held >= 0), debt bigint, version bigint,

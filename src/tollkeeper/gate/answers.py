@@ -139,9 +139,15 @@ class Answer:
     fields: bytes
     keep: bool
 
-    def head(self, request_id: bytes, keep: bool) -> bytes:
+    def head(self, request_id: bytes, keep: bool, extra: bytes = b"") -> bytes:
         """The head with its final CRLFCRLF."""
-        closing = b"" if keep else b"\r\nConnection: close"
+        closing = extra if keep else extra + b"\r\nConnection: close"
+        if self.status == 204:
+            return b"HTTP/1.1 204 No Content\r\nX-Request-Id: %b%b%b\r\n\r\n" % (
+                request_id,
+                self.fields,
+                closing,
+            )
         return (
             b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store"
             b"\r\nX-Request-Id: %b%b%b\r\n\r\n"

@@ -12,6 +12,7 @@ from tollkeeper.gate.routes import Route
 
 _OK = int(Outcome.OK)
 _EMPTY = int(Outcome.EMPTY)
+_FAILED = int(Outcome.FAILED_STREAM)
 
 
 class AlreadySettled(Exception):
@@ -86,8 +87,8 @@ class Call:
         else:
             count = reading.count()
             tokens, model = count.tokens, short(reading.model)
-            if outcome == _OK and count.empty:
-                outcome = _EMPTY
+            if outcome == _OK and (count.failed or count.empty):
+                outcome = _FAILED if count.failed else _EMPTY
             units, flags = charge(
                 Outcome(outcome), self.route.protocol, count.units, self.held, estimated=count.estimated
             )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tollkeeper.core.journal import pack_lease_closed
 from tollkeeper.gate import ledger
-from tollkeeper.gate.answers import plain, units
 from tollkeeper.gate.book import Book, BookUnreachable
 from tollkeeper.gate.lease_book import Lease, Purse
+from tollkeeper.gate.wire.own import standing_answer
 
 if TYPE_CHECKING:
     from tollkeeper.gate.directory import Key
@@ -65,10 +65,10 @@ class Lender:
             purse.drawing = True
             self.engine.start_task(self._draw(purse, need))
 
-    def tell_usage(self, client: Client, key: Key) -> None:
-        """Answer ``GET /v1/usage`` when the book has answered."""
+    def tell_standing(self, client: Client, key: Key, path: bytes) -> None:
+        """Answer a question about a balance when the book has answered."""
         client.wait(WAIT_S)
-        self.engine.start_task(self._tell_usage(client, client.call_id, key))
+        self.engine.start_task(self._tell_standing(client, client.call_id, key, path))
 
     async def _draw(self, purse: Purse, need: int) -> None:
         engine = self.engine
@@ -113,7 +113,7 @@ class Lender:
         for client in waiting:
             client.unpark("book_unreachable" if failed else "")
 
-    async def _tell_usage(self, client: Client, call_id: int, key: Key) -> None:
+    async def _tell_standing(self, client: Client, call_id: int, key: Key, path: bytes) -> None:
         purse = key.purse
         standing: ledger.Standing | None
         try:
@@ -126,24 +126,8 @@ class Lender:
             return
         if standing is None:
             client.refuse("book_unreachable")
-            return
-        # The book does not know yet what was spent of this gate's leases.
-        here = sum([lease.left for lease in purse.leases])
-        spent_here = sum([lease.settled for lease in purse.leases])
-        granted = sum(amount for amount, _, _, _ in standing.grants)
-        body = {
-            "object": "usage",
-            "plan": key.grant.terms.plan,
-            "unit": purse.unit,
-            "granted": units(granted),
-            "available": units(standing.spendable + here),
-            "in_use": units(max(0, standing.held - here - spent_here)),
-            "grants": [
-                {"amount": units(amount), "remaining": units(left), "expires_at": expires, "source": source}
-                for amount, left, expires, source in standing.grants
-            ],
-        }
-        client.answer(plain(body))
+        else:
+            client.answer(standing_answer(key, path, standing))
 
     def tick(self) -> None:
         """About twice a second: rates, renewals, and leases that go back."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tollkeeper.core import meters
 from tollkeeper.core.journal import short
+from tollkeeper.core.meters import Meter, Reading, Request, Unmetered
 from tollkeeper.core.terms import GateTerms, RouteTerms
 
 _SEGMENT = rb"[^/]+"
@@ -34,6 +36,15 @@ class Route:
     retry_safe: bool
     name_bytes: bytes
     methods: frozenset[bytes]
+    reads: str
+    """What its meter must see: nothing, ``answer``, or ``both``."""
+    meter: Meter
+
+    def open_reading(self, request: Request) -> tuple[Reading, bytes]:
+        """Begin to follow a call. Raises ``Unmetered``."""
+        if self.meter.open is None:
+            raise Unmetered("bad_body", f"the meter {self.meter.name!r} reads nothing")
+        return self.meter.open(request)
 
 
 def _pattern(route: RouteTerms) -> bytes:
@@ -56,6 +67,25 @@ def _pattern(route: RouteTerms) -> bytes:
     return b"".join(out)
 
 
+def _route(index: int, terms: RouteTerms) -> Route:
+    try:
+        meter = meters.find(terms.meter)
+    except meters.UnknownMeter as error:
+        raise BadRoute(f"route {terms.name!r}: {error}") from None
+    return Route(
+        index=index,
+        terms=terms,
+        name=terms.name,
+        cost=terms.cost,
+        protocol=terms.protocol,
+        retry_safe=terms.retry_safe,
+        name_bytes=short(terms.name),
+        methods=frozenset(method.encode() for method in terms.methods),
+        reads=meter.reads,
+        meter=meter,
+    )
+
+
 class RouteTable:
     """All routes of the shop, compiled. Raises :class:`BadRoute` for a path it cannot read."""
 
@@ -63,17 +93,7 @@ class RouteTable:
 
     def __init__(self, terms: GateTerms) -> None:
         self.routes: tuple[Route, ...] = tuple(
-            Route(
-                index=number,
-                terms=route,
-                name=route.name,
-                cost=route.cost,
-                protocol=route.protocol,
-                retry_safe=route.retry_safe,
-                name_bytes=short(route.name),
-                methods=frozenset(method.encode() for method in route.methods),
-            )
-            for number, route in enumerate(terms.routes)
+            _route(number, route) for number, route in enumerate(terms.routes)
         )
         patterns = [b"(" + _pattern(route) + b")" for route in terms.routes] or [rb"((?!))"]
         self._match = re.compile(b"|".join(patterns)).fullmatch

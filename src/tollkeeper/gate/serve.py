@@ -177,9 +177,12 @@ class Gate:
             return 200, "text/plain; version=0.0.4", exposition(self.engine.metrics, self._gauges())
         return 404, "text/plain", "no such page\n"
 
+    def _calls_in_flight(self) -> int:
+        return sum(customer.in_flight for customer in self.engine.directory.customers.values())
+
     def _gauges(self) -> dict[str, tuple[str, float]]:
         engine = self.engine
-        flying = sum(customer.in_flight for customer in engine.directory.customers.values())
+        flying = self._calls_in_flight()
         targets = [target for group in engine.groups.values() for target in group.targets]
         return {
             "ready": ("1 if calls should be sent here.", int(not self.not_ready())),
@@ -212,12 +215,11 @@ class Gate:
         for client in list(engine.clients):
             client.end_if_idle()
         until = engine.clock() + self.options.drain_s
-        while engine.clock() < until and any(c.call is not None for c in engine.clients):  # noqa: ASYNC110
+        while engine.clock() < until and self._calls_in_flight():  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # calls end in many places, and none needs to know of this
         for client in list(engine.clients):
-            if client.call is not None:
-                client.cut()
-                client.lost()
+            client.cut()
+            client.lost()
         self.feed.stop()
         self.lender.close_all()
         await asyncio.sleep(0.05)

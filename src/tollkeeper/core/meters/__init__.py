@@ -1,22 +1,25 @@
 """Meters: how the units of a call are counted. One file per meter, found by its name.
 
 A meter is pure: it is told facts and asked for a count. ``METER`` in each module
-of this package is its :class:`Meter`. The gate holds what ``open`` says before
-the call, feeds the answer's body, and settles what ``count`` says at the end.
+of this package is its :class:`Meter`. The gate holds what a reading says before
+the call, feeds it the answer's body, and settles what it counted at the end.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from tollkeeper.core.terms import RouteTerms
+from tollkeeper.core.terms import ModelTerms, RouteTerms
 
 Tokens = tuple[int, int, int, int]
 """Input, output, read from cache, written to cache; disjoint."""
 NO_TOKENS: Tokens = (0, 0, 0, 0)
+MAX_KEPT = 8 * 1024 * 1024
+"""Bytes of an answer that a meter may keep to count in it; beyond it counts nothing."""
 
 
 class UnknownMeter(ValueError):
@@ -32,13 +35,27 @@ class Unmetered(Exception):
 
 
 class Count(NamedTuple):
-    """``units`` in micro-units; None if the upstream reported nothing. Absent is not zero."""
+    """What was counted. Absent, zero and estimated are three things."""
 
     units: int | None
-    estimated: bool
-    tokens: Tokens
-    empty: bool
-    """True if a whole answer held nothing of what is sold."""
+    """Micro-units; None if the upstream reported nothing."""
+    estimated: bool = False
+    """The gate counted it itself."""
+    tokens: Tokens = NO_TOKENS
+    empty: bool = False
+    """A whole answer held nothing of what is sold."""
+    failed: bool = False
+    """A stream ended with an error, or without its end."""
+
+
+class Request(NamedTuple):
+    """What a meter may know of a request: never a key, a customer or an address."""
+
+    route: RouteTerms
+    models: Mapping[str, ModelTerms]
+    query: bytes
+    body: bytes
+    """Empty unless the meter reads both."""
 
 
 class Reading(Protocol):
@@ -50,6 +67,11 @@ class Reading(Protocol):
     """Tokens it can use at most, for limits on tokens; 0 if it counts none."""
     model: str
     """Public name of the model, or empty."""
+    rewrites: bool
+    """What :meth:`feed` and :meth:`end` give replaces the body; known after :meth:`begin`."""
+
+    def begin(self, status: int, events: bool, readable: bool) -> None:
+        """The answer begins; ``events``: a stream of events; not ``readable``: its body is encoded."""
 
     def feed(self, data: bytes) -> bytes:
         """A piece of the answer's body; gives what the client shall see of it."""
@@ -61,11 +83,18 @@ class Reading(Protocol):
         """The count so far; may be asked at any time."""
 
 
+class Opening(Protocol):
+    """Begins a reading."""
+
+    def __call__(self, request: Request) -> tuple[Reading, bytes]:
+        """The reading, and the body to send on. Raises :class:`Unmetered`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Meter:
     """One way to count.
 
-    ``reads`` says what the gate must show it: ``""`` nothing (every call costs the
+    ``reads`` says what it must be shown: ``""`` nothing (every call costs the
     route's cost), ``"answer"`` the answer's body, ``"both"`` also the request's,
     which is then gathered before the call is admitted.
     """
@@ -75,17 +104,15 @@ class Meter:
     open: Opening | None = None
 
 
-class Opening(Protocol):
-    """Begins a reading."""
-
-    def __call__(self, route: RouteTerms, prices: object, body: bytes) -> tuple[Reading, bytes]:
-        """The reading and the body to send on. Raises :class:`Unmetered`."""
-
-
 def find(name: str) -> Meter:
     """The meter called ``name``; raises :class:`UnknownMeter`."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    if name not in names:
-        raise UnknownMeter(f"there is no meter {name!r}; there are: {', '.join(sorted(names))}")
+    known = names()
+    if name not in known:
+        raise UnknownMeter(f"there is no meter {name!r}; there are: {', '.join(known)}")
     meter: Meter = importlib.import_module(f"{__name__}.{name}").METER
     return meter
+
+
+def names() -> list[str]:
+    """The names of all meters."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))

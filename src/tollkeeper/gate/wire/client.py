@@ -1,136 +1,162 @@
-"""The client's side of a call: its request is read strictly, admitted or refused, and passed on."""
+"""The client's side of a call: admitted or refused, passed on, and answered."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tollkeeper.core.charges import Outcome
 from tollkeeper.core.journal import method_number
-from tollkeeper.gate import admission, heads, parser
-from tollkeeper.gate.answers import Answer
+from tollkeeper.core.meters import Reading, Request, Unmetered
+from tollkeeper.gate import admission, heads
 from tollkeeper.gate.call import Call
-from tollkeeper.gate.wire.link import BLOCKED_S, Link
+from tollkeeper.gate.wire.reader import (
+    BODY_S,
+    BUSY,
+    GATHERING,
+    IN_BODY,
+    IN_HEAD,
+    LINGER_S,
+    LINGERING,
+    PARKED,
+    TUNNEL,
+    TUNNEL_S,
+    Reader,
+)
 
 if TYPE_CHECKING:
     from tollkeeper.gate.directory import Key
-    from tollkeeper.gate.heads import Chunks
+    from tollkeeper.gate.routes import Route
     from tollkeeper.gate.wire.engine import Engine
     from tollkeeper.gate.wire.upstream import Upstream
 
-HEAD_S = 10.0
-"""A head must be whole within this time of its first byte."""
-BODY_S = 30.0
-"""A body must not pause for longer."""
-IDLE_S = 75.0
-"""A connection without a request is closed."""
-LINGER_S = 2.0
-SKIP_MAX = 256 * 1024
-"""A refused body up to this size is read and thrown away, so that the connection can go on."""
 SAFE = (b"GET", b"HEAD", b"OPTIONS")
-IN_HEAD, IN_BODY, BUSY, SKIPPING, LINGERING, PARKED = range(6)
+GATHER_MAX = 16 * 1024 * 1024
+"""Largest body that a meter may have to read before the call."""
+_rewritten = re.compile(
+    rb"\r\n(?:accept-encoding|content-length|transfer-encoding):[^\r]*", re.IGNORECASE
+).sub
 
 
-class Client(Link):
-    """One connection of a client; one call at a time, further requests wait in the buffer."""
+class Client(Reader):
+    """One connection of a client."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self.mode = IN_HEAD
-        self.buffer = b""
-        self.flags = 0
-        self.left = 0
-        self.chunks: Chunks | None = None
-        self.body_bytes = 0
         self.upstream: Upstream | None = None
         self.call: Call | None = None
-        self.head: tuple[bytes, bytes, bytes] = (b"", b"", b"")
-        """Method, target and fields of a request that waits for units."""
-        self.protocol = "rest"
-        self.call_id = 0
-        self.answered = False
-        """The head of the answer went out."""
+        self.method: bytes = b""
+        self.target: bytes = b""
+        self.fields: bytes = b""
+        self.body: bytes | None = None
+        """The whole body, where the meter had to see it; None where it goes on as it comes."""
+        self.gathered: list[bytes] = []
+        self.pending: tuple[Key, Route] | None = None
+        """Whose call it will be when the body is gathered."""
 
-    def opened(self) -> None:
-        self.deadline = self.engine.clock() + IDLE_S
-        self.engine.arrived(self)
-
-    def gone(self) -> None:
-        self.engine.left(self)
-
-    def data_received(self, data: bytes) -> None:
-        """The loop: bytes of requests."""
-        if self.engine.stale:
-            self.engine.begin_tick()
-        mode = self.mode
-        if mode == IN_HEAD:
-            self.on_head(self.buffer + data if self.buffer else data)
-        elif mode == IN_BODY:
-            self.on_body(data)
-        elif mode == SKIPPING:
-            self.on_skipped(data)
-        elif mode == LINGERING:
-            self.left -= len(data)
-            if self.left < 0:
-                self.cut()
-        else:
-            self.buffer += data
-            self.pause()
-
-    def on_head(self, data: bytes) -> None:
-        """Bytes up to a whole head."""
+    def on_request(self, method: bytes, target: bytes, credential: bytes | None, fields: bytes) -> None:
         engine = self.engine
-        end = data.find(b"\r\n\r\n")
-        if end < 0 or end > engine.max_head:
-            self._partial_head(data, end)
-            return
-        self.buffer = data[end + 4 :]
-        self.deadline = 0.0
-        self.call_id = engine.next_call_id()
-        self.protocol = "rest"
-        self.answered = False
-        head = parser.parse_request(data, end)
-        if isinstance(head, int):
-            self.flags = 0
-            codes = {400: "malformed_request", 401: "key_missing", 417: "expectation_failed"}
-            self.refuse(codes[head])
-            return
-        flags, method, target, credential, length, fields = head
-        self.flags = flags
-        self.left = length if length > 0 else 0
-        self.chunks = parser.Chunks() if flags & heads.CHUNKED else None
-        self.body_bytes = 0
         question = target.find(b"?")
         path = target if question < 0 else target[:question]
-        if path in engine.own_paths:
-            engine.answer_own(self, method, path, credential)
+        if path in engine.own_paths and engine.answer_own(self, method, path, credential):
             return
-        found = engine.identify(credential, self.transport)
-        if isinstance(found, str):
-            route = engine.table.find(method, path)
-            if not isinstance(route, str):
-                self.protocol = route.protocol
-            self.refuse(found, engine.reason)
+        key = engine.identify(credential, self.transport)
+        if isinstance(key, str):
+            found = engine.table.find(method, path)
+            if not isinstance(found, str):
+                self.protocol = found.protocol
+            self.refuse(key, engine.reason)
             return
-        self._route(found, method, target, path, fields)
-
-    def _route(self, key: Key, method: bytes, target: bytes, path: bytes, fields: bytes) -> None:
-        engine = self.engine
         route = engine.table.find(method, path)
         if isinstance(route, str):
             allow = engine.table.allowed(path) if route == "method_not_allowed" else ()
-            self.answer(
-                engine.refusal(self, route, fields=b"\r\nAllow: " + b", ".join(allow) if allow else b"")
-            )
+            extra = b"\r\nAllow: " + b", ".join(allow) if allow else b""
+            self.answer(engine.refusal(self, route, fields=extra))
             return
         self.protocol = route.protocol
         if not key.grant.allowed[route.index]:
             self.refuse("route_not_allowed")
-            return
-        if self.left > engine.max_body:
+        elif self.left > engine.max_body:
             self.refuse("body_too_large")
+        elif self.flags & heads.UPGRADE and self.body_open:
+            self.refuse("malformed_request")
+        else:
+            self.method = method
+            self.target = target
+            self.fields = fields
+            self.body = None
+            if route.reads:
+                self._open_reading(key, route)
+            else:
+                self.call = Call(self.call_id, key, route, method_number(method), None)
+                self.admit()
+
+    def _open_reading(self, key: Key, route: Route) -> None:
+        """A meter must see the answer, and perhaps the request first."""
+        if route.reads == "answer":
+            self._start_reading(key, route, b"")
+        elif self.flags & heads.ENCODED:
+            self.refuse("encoding_not_supported")
+        elif self.left > GATHER_MAX:
+            self.refuse("body_too_large")
+        else:
+            self.pending = (key, route)
+            self.gathered = []
+            self.mode = GATHERING
+            self.deadline = self.engine.now + BODY_S
+            data, self.buffer = self.buffer, b""
+            if self.flags & heads.EXPECT and not data and self.body_open:
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.on_gathered(data)
+
+    def on_gathered(self, data: bytes) -> None:
+        if self.chunks is not None:
+            end = self.chunks.decode(data, self.gathered) if data else 0
+            self.body_bytes += len(data)
+            if end < 0 or self.body_bytes > min(GATHER_MAX, self.engine.max_body):
+                self.left, self.chunks = 0, None
+                self.flags &= ~heads.KEEP
+                self.refuse("bad_chunk" if end < 0 else "body_too_large")
+                return
+            if end:
+                self.chunks = None
+                self.buffer = data[end:]
+        else:
+            part = data[: self.left]
+            self.left -= len(part)
+            self.gathered.append(part)
+            self.buffer = data[len(part) :]
+        if self.body_open:
+            self.deadline = self.engine.now + BODY_S
             return
-        self.head = (method, target, fields)
-        self.call = Call(self.call_id, key, route, method_number(method), None)
+        self.deadline = 0.0
+        if self.buffer:
+            self.pause()
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            self._start_reading(pending[0], pending[1], b"".join(self.gathered))
+        self.gathered = []
+
+    def _start_reading(self, key: Key, route: Route, body: bytes) -> None:
+        query = self.target.partition(b"?")[2]
+        reading: Reading
+        try:
+            reading, onward = route.open_reading(Request(route.terms, self.engine.models, query, body))
+        except Unmetered as refused:
+            self.refuse(refused.code, detail=refused.detail)
+            return
+        if reading.model and key.grant.models and reading.model not in key.grant.models:
+            self.refuse("model_not_allowed")
+            return
+        if route.reads == "both":
+            self.body = onward
+            self.fields = _rewritten(
+                b"", self.fields
+            ) + b"\r\nAccept-Encoding: identity\r\nContent-Length: %d" % (len(onward))
+        else:
+            self.fields = re.sub(rb"(?i)\r\naccept-encoding:[^\r]*", b"", self.fields)
+            self.fields += b"\r\nAccept-Encoding: identity"
+        self.call = Call(self.call_id, key, route, method_number(self.method), reading)
         self.admit()
 
     def admit(self) -> None:
@@ -155,10 +181,8 @@ class Client(Link):
                 self.wait(0.0)
                 engine.park(self, key.purse, call.held)
                 return
-            self.call = None
             self.refuse(why)
             return
-        self.call = None
         self.answer(engine.limit_refusal(self, key, call.costs, verdict))
 
     def wait(self, seconds: float) -> None:
@@ -177,7 +201,6 @@ class Client(Link):
             return
         self.deadline = 0.0
         if code:
-            self.call = None
             self.refuse(code)
         else:
             self.admit()
@@ -186,87 +209,76 @@ class Client(Link):
         """Send the admitted request to the upstream; its body follows as it comes."""
         engine = self.engine
         flags = self.flags
-        method, target, fields = self.head
         group = engine.group(call.route)
-        body, rest = self._first_body(self.buffer)
+        body = self.body
         if body is None:
-            self._bad_body("")
-            return
-        self.buffer = rest
+            body, rest = self.first_body(self.buffer)
+            if body is None:
+                self.bad_body("")
+                return
+            self.buffer = rest
+            if flags & heads.EXPECT and not body and self.body_open:
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         call.bytes_in = len(body)
-        if self.mode == BUSY and flags & heads.EXPECT and not body and (self.left or self.chunks is not None):
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         target_server = group.choose(engine.now)
         upstream = target_server.take()
         self.upstream = upstream
-        whole = not self.left and self.chunks is None
-        request = b"%b %b%b HTTP/1.1%b%b%b%b\r\nX-Request-Id: %b%016x\r\n\r\n%b" % (
-            method,
+        request = b"%b %b%b HTTP/1.1%b%b%b%b\r\nX-Request-Id: %b%016x%b%b" % (
+            self.method,
             target_server.base,
-            target,
-            fields,
+            self.target,
+            self.fields,
             target_server.fields,
             engine.onward_fields,
             call.key.tenant,
             engine.request_prefix,
             call.call_id,
+            b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            if flags & heads.UPGRADE
+            else b"\r\n\r\n",
             body,
         )
-        again = whole and (method in SAFE or call.route.retry_safe)
+        whole = not self.body_open
+        again = whole and (self.method in SAFE or call.route.retry_safe) and not flags & heads.UPGRADE
         upstream.begin(self, call, group, request, again)
         if not whole:
             self.mode = IN_BODY
             self.deadline = engine.now + BODY_S
-        self.resume()
-
-    def _first_body(self, data: bytes) -> tuple[bytes | None, bytes]:
-        """What of ``data`` belongs to this request's body, and the rest; None if its framing is broken."""
-        if self.chunks is not None:
-            end = self.chunks.feed(data) if data else 0
-            self.body_bytes += len(data)
-            if end < 0 or self.body_bytes > self.engine.max_body:
-                return None, b""
-            if not end:
-                return data, b""
-            self.chunks = None
-            return data[:end], data[end:]
-        if not self.left:
-            return b"", data
-        body = data[: self.left]
-        self.left -= len(body)
-        return body, data[len(body) :]
+        if not self.buffer:
+            self.resume()
 
     def on_body(self, data: bytes) -> None:
-        """Bytes of a body that goes to the upstream as it comes."""
         upstream, call = self.upstream, self.call
         if upstream is None or call is None:
             return
-        chunked = self.chunks is not None
-        body, rest = self._first_body(data)
+        body, rest = self.first_body(data)
         if body is None:
-            self._bad_body("")
+            self.bad_body("")
             return
         call.bytes_in += len(body)
-        if not self.left and (not chunked or self.chunks is None):
+        if self.body_open:
+            self.deadline = self.engine.now + BODY_S
+        else:
             self.mode = BUSY
             self.deadline = 0.0
             if rest:
                 self.buffer = rest
                 self.pause()
-        else:
-            self.deadline = self.engine.now + BODY_S
         upstream.write(body)
         if upstream.blocked and self.mode == IN_BODY:
             self.pause()
             self.deadline = 0.0
 
     def take_more(self) -> None:
-        """The upstream has room for more of the body."""
+        """The upstream has room for more."""
         if self.mode == IN_BODY:
             self.deadline = self.engine.clock() + BODY_S
             self.resume()
+        elif self.mode == TUNNEL:
+            self.resume()
 
-    def _bad_body(self, code: str) -> None:
+    def bad_body(self, code: str) -> None:
+        """The body breaks the rules although the call was admitted: take the call back."""
         upstream, call = self.upstream, self.call
         code = code or ("bad_chunk" if self.body_bytes <= self.engine.max_body else "body_too_large")
         self.upstream = None
@@ -287,12 +299,13 @@ class Client(Link):
         self.answered = True
         if self.mode == IN_BODY or engine.draining:
             self.flags &= ~heads.KEEP
-        return b"%b%b%b%016x%b%b" % (
+        return b"%b%b%b%016x%b%b%b" % (
             fields,
             engine.answer_fields,
             engine.request_prefix,
             call.call_id,
             admission.limit_fields(call.key, engine.mono_us),
+            self.cors,
             b"\r\n\r\n" if self.flags & heads.KEEP else b"\r\nConnection: close\r\n\r\n",
         )
 
@@ -318,31 +331,6 @@ class Client(Link):
             self.write(data)
         self.next_request()
 
-    def next_request(self) -> None:
-        """Go on with what the client sent meanwhile, or wait for it."""
-        if not self.flags & heads.KEEP or self.engine.draining:
-            self.linger()
-            return
-        self.mode = IN_HEAD
-        if self.buffer:
-            self.deadline = self.engine.now + HEAD_S
-            self.engine.again.append(self)
-        else:
-            self.deadline = self.engine.now + IDLE_S
-            self.resume()
-
-    def go_on(self) -> None:
-        """Read the next request out of the buffer."""
-        if self.mode == IN_HEAD and not self.dead:
-            data, self.buffer = self.buffer, b""
-            self.on_head(data)
-            if self.mode in (IN_HEAD, IN_BODY, SKIPPING, LINGERING):
-                self.resume()
-
-    def refuse(self, code: str, reason: str = "") -> None:
-        """Answer with a refusal."""
-        self.answer(self.engine.refusal(self, code, reason=reason))
-
     def refuse_after_journal(self, code: str) -> None:
         """Answer with a refusal when the settlement before it is in the journal."""
         self.upstream = self.call = None
@@ -352,66 +340,42 @@ class Client(Link):
         self.mode = BUSY
         self.engine.refusals.append((self, code))
 
-    def answer(self, answer: Answer) -> None:
-        """Send an answer of the gate, then skip the request's body or end the connection."""
-        if self.dead:
+    def begin_tunnel(self, head: bytes) -> None:
+        """The upstream agreed to speak another protocol."""
+        self.mode = TUNNEL
+        self.answered = True
+        self.flags &= ~heads.KEEP
+        self.deadline = self.engine.now + TUNNEL_S
+        self.write(head)
+        data, self.buffer = self.buffer, b""
+        if data:
+            self.on_tunnel(data)
+        self.resume()
+
+    def on_tunnel(self, data: bytes) -> None:
+        upstream, call = self.upstream, self.call
+        if upstream is None or call is None:
             return
-        keep = answer.keep and bool(self.flags & heads.KEEP) and not self.engine.draining
-        if keep and (self.left or self.chunks is not None):
-            expecting = self.flags & heads.EXPECT and not self.buffer
-            keep = self.chunks is None and self.left <= SKIP_MAX and not expecting
-        if not keep:
-            self.flags &= ~heads.KEEP
-        body = b"" if self.flags & heads.HEAD else answer.body
-        self.write(answer.head(self.engine.request_id(self.call_id), keep) + body)
-        self.call = None
-        if keep and self.left:
-            self.mode = SKIPPING
-            self.deadline = self.engine.now + BODY_S
-            data, self.buffer = self.buffer, b""
-            self.on_skipped(data)
-            self.resume()
-            return
-        self.next_request()
+        call.bytes_in += len(data)
+        self.deadline = self.engine.now + TUNNEL_S
+        upstream.write(data)
+        if upstream.blocked:
+            self.pause()
 
-    def on_skipped(self, data: bytes) -> None:
-        """Bytes of a body that nobody wants."""
-        take = min(self.left, len(data))
-        self.left -= take
-        self.buffer = data[take:]
-        if not self.left:
-            self.next_request()
+    def abandoned(self) -> None:
+        """The upstream broke off in the middle of its answer: so do we, that nobody takes it for whole."""
+        self.upstream = self.call = None
+        self.engine.cuts.append(self)
 
-    def linger(self) -> None:
-        """End the connection so that the answer surely arrives: close our half, read on for a moment."""
-        self.mode = LINGERING
-        self.left = 1024 * 1024
-        self.buffer = b""
-        unsent = self.transport.get_write_buffer_size()
-        self.deadline = self.engine.now + (BLOCKED_S if unsent else LINGER_S)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.resume()
-        else:
-            self.close()
-
-    def end_if_idle(self) -> None:
-        """The gate drains: end connections that carry no call."""
-        if self.mode == IN_HEAD and not self.buffer:
-            self.close()
+    def over(self) -> None:
+        self.call = self.pending = None
 
     def drained(self) -> None:
         if self.mode == LINGERING:
             self.deadline = self.engine.clock() + LINGER_S
         upstream = self.upstream
         if upstream is not None:
-            upstream.resume()
-            upstream.deadline = self.engine.clock() + upstream.target.read_timeout_s
-
-    def abandoned(self) -> None:
-        """The upstream broke off in the middle of its answer: so do we, that nobody takes it for whole."""
-        self.upstream = self.call = None
-        self.engine.cuts.append(self)
+            upstream.go_on()
 
     def lost(self) -> None:
         call, upstream = self.call, self.upstream
@@ -420,36 +384,21 @@ class Client(Link):
             return
         if self.engine.stale:
             self.engine.begin_tick()
-        left = Outcome.CLIENT_LEFT_DURING if self.answered else Outcome.CLIENT_LEFT_BEFORE
-        upstream.abandon()
-        if not call.settled:
-            self.engine.finish(call, int(left), 499)
+        upstream.client_left(self.answered, self.mode == IN_BODY)
 
     def expired(self) -> None:
-        if self.mode == IN_HEAD and self.buffer:
+        mode = self.mode
+        if mode == GATHERING or (mode == IN_HEAD and self.buffer):
             self.flags = 0
-            self.buffer = b""
+            self.left, self.chunks, self.buffer = 0, None, b""
             self.call_id = self.engine.next_call_id()
             self.refuse("request_too_slow")
-        elif self.mode == IN_BODY and not self.blocked:
-            self._bad_body("request_too_slow")
-        elif self.mode == IN_HEAD:
-            self.close()
-        elif self.mode == PARKED:
-            self.call = None
+        elif mode == IN_BODY and not self.blocked:
+            self.bad_body("request_too_slow")
+        elif mode == PARKED:
             self.refuse("book_unreachable")
+        elif mode == IN_HEAD:
+            self.close()
         else:
             self.cut()
             self.lost()
-
-    def _partial_head(self, data: bytes, end: int) -> None:
-        engine = self.engine
-        if end > 0 or len(data) > engine.max_head:
-            self.flags = 0
-            self.buffer = b""
-            self.call_id = engine.next_call_id()
-            self.refuse("head_too_large")
-            return
-        if not self.buffer:
-            self.deadline = engine.now + HEAD_S
-        self.buffer = data

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 from tollkeeper.core import keys
 from tollkeeper.core import limits as speed
 from tollkeeper.core.journal import first_call_id, request_prefix
-from tollkeeper.core.terms import GateTerms
+from tollkeeper.core.terms import GateTerms, ModelTerms
 from tollkeeper.gate import admission
-from tollkeeper.gate.answers import Answer, limits_body, plain, refuse
+from tollkeeper.gate.answers import Answer, refuse
 from tollkeeper.gate.directory import Directory, Key
 from tollkeeper.gate.journal import JournalWriter
 from tollkeeper.gate.metrics import Metrics
 from tollkeeper.gate.routes import RouteTable
+from tollkeeper.gate.wire.cors import allowed_origin, preflight_answer
 from tollkeeper.gate.wire.link import Link
+from tollkeeper.gate.wire.own import answer_own, own_paths
 from tollkeeper.gate.wire.pool import Group, Target
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tollkeeper.gate.lender import Lender
     from tollkeeper.gate.routes import Route
     from tollkeeper.gate.wire.client import Client
+    from tollkeeper.gate.wire.reader import Reader
     from tollkeeper.gate.wire.upstream import Upstream
 
 NO_TERMS = GateTerms(shop="", routes=(), upstreams=())
@@ -64,9 +67,11 @@ class Engine:
         self.max_connections = max_connections
         self.max_head = NO_TERMS.max_head_bytes
         self.max_body = NO_TERMS.max_body_bytes
-        self.clients: dict[Client, None] = {}
+        self.clients: dict[Reader, None] = {}
+        self.upstreams: dict[Link, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self.own_paths = {b"/v1/usage", b"/v1/limits"}
+        self.own_paths = own_paths(has_models=False)
+        self.models: dict[str, ModelTerms] = {}
         self.request_prefix: bytes = request_prefix(gate_id).encode()
         self.onward_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nTollkeeper-Tenant: "
         self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
@@ -81,7 +86,7 @@ class Engine:
         self.finals: list[tuple[Client, bytes]] = []
         self.refusals: list[tuple[Client, str]] = []
         self.cuts: list[Client] = []
-        self.again: list[Client] = []
+        self.again: list[Reader] = []
         self._pepper = pepper
         self._next_call = first_call_id(journal.epoch_us)
 
@@ -145,14 +150,14 @@ class Engine:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    def arrived(self, client: Client) -> None:
+    def arrived(self, client: Reader) -> None:
         """A client connected."""
         self.clients[client] = None
         if len(self.clients) > self.max_connections:
             client.call_id = self.next_call_id()
             client.refuse("overloaded")
 
-    def left(self, client: Client) -> None:
+    def left(self, client: Reader) -> None:
         """A client's connection is over."""
         self.clients.pop(client, None)
 
@@ -172,6 +177,8 @@ class Engine:
         self.directory.use_table(table)
         self.max_head = terms.max_head_bytes
         self.max_body = terms.max_body_bytes
+        self.models = {model.name: model for model in terms.models}
+        self.own_paths = own_paths(has_models=bool(terms.models))
         self.ready = True
 
     def group(self, route: Route) -> Group:
@@ -206,7 +213,14 @@ class Engine:
         return key
 
     def refusal(
-        self, client: Client, code: str, *, fields: bytes = b"", reason: str = "", retry_after_s: int = -1
+        self,
+        client: Reader,
+        code: str,
+        *,
+        fields: bytes = b"",
+        reason: str = "",
+        detail: str = "",
+        retry_after_s: int = -1,
     ) -> Answer:
         """The answer for a code, in the form the client's route speaks."""
         self.metrics.refused(code)
@@ -220,6 +234,7 @@ class Engine:
             retry_after_s=retry_after_s,
             fields=fields,
             reason=reason,
+            detail=detail,
         )
 
     def limit_refusal(self, client: Client, key: Key, costs: tuple[int, int, int], verdict: int) -> Answer:
@@ -234,20 +249,22 @@ class Engine:
             client, "rate_limited", fields=fields, retry_after_s=max(1, seconds) if seconds >= 0 else -1
         )
 
-    def answer_own(self, client: Client, method: bytes, path: bytes, credential: bytes | None) -> None:
-        """``GET /v1/usage`` and ``/v1/limits``: what the customer's own program may ask."""
-        if method not in (b"GET", b"HEAD"):
-            client.answer(self.refusal(client, "method_not_allowed", fields=b"\r\nAllow: GET, HEAD"))
-            return
-        key = self.identify(credential, client.transport)
-        if isinstance(key, str):
-            client.refuse(key, self.reason)
-        elif path == b"/v1/limits":
-            client.answer(plain(limits_body(key, self.mono_us)))
-        elif self.lender is None:
-            client.refuse("book_unreachable")
-        else:
-            self.lender.tell_usage(client, key)
+    def answer_own(self, client: Client, method: bytes, path: bytes, credential: bytes | None) -> bool:
+        """Answer a request that is meant for the gate itself."""
+        return answer_own(self, client, method, path, credential)
+
+    def preflight(self, client: Reader, method: bytes, head: bytes) -> bool:
+        """See to a browser's origin; True if the request was a preflight, which is then answered."""
+        client.cors = allowed_origin(head, self.terms.cors_origins)
+        if method != b"OPTIONS":
+            return False
+        target = head.split(b" ", 2)[1].partition(b"?")[0]
+        methods = (b"GET",) if target in self.own_paths else self.table.allowed(target)
+        answer = preflight_answer(head, methods)
+        if answer is None:
+            return False
+        client.answer(answer)
+        return True
 
     def why_short(self, purse: Purse, need: int) -> str:
         """Why units are missing: a code, or empty if a draw may help."""
@@ -276,9 +293,7 @@ class Engine:
         if self.stale:
             self.begin_tick()
         now = self.now
-        links: list[Link] = list(self.clients)
-        links += [client.upstream for client in self.clients if client.upstream is not None]
-        for link in links:
+        for link in [*self.clients, *self.upstreams]:
             if link.deadline and now > link.deadline and not link.dead:
                 link.deadline = 0.0
                 link.expired()

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 IDLE_S = 4.0
 """Idle connections are closed after this long: before common servers close theirs (5 s)."""
-DOWN_S = 2.0
-"""An upstream that failed to connect is passed over for this long, if there is another."""
+DOWN_S = 1.0
+"""An upstream that failed to connect is passed over for this long, then twice as long each time."""
+DOWN_MAX_S = 30.0
 
 
 class BadUpstream(Exception):
@@ -74,6 +75,7 @@ class Target:
         """A new connection; what is written to it waits until it stands."""
         upstream = Upstream(self.engine, self)
         upstream.deadline = self.engine.now + self.connect_timeout_s
+        self.engine.upstreams[upstream] = None
         self.open += 1
         self.engine.start_task(self._dial(upstream))
         return upstream
@@ -90,13 +92,18 @@ class Target:
                 server_hostname=server_name,
             )
         except (TimeoutError, OSError):
-            self.open -= 1
+            upstream.gone()
             upstream.unreachable()
 
     def failed(self, now: float) -> None:
         """A connection could not be made."""
         self.failures += 1
-        self.down_until = now + DOWN_S
+        self.down_until = now + min(DOWN_MAX_S, DOWN_S * 2 ** min(self.failures - 1, 6))
+
+    def reached(self) -> None:
+        """A connection was made: it is well."""
+        self.failures = 0
+        self.down_until = 0.0
 
     def sweep(self, now: float) -> None:
         """Close connections that have been idle for long."""

@@ -79,7 +79,7 @@ def test_kill_9_loses_no_answered_call(new_stage: NewStage) -> None:
 def test_many_gates_never_sell_a_unit_twice(new_stage: NewStage) -> None:
     stage = new_stage()
     stage.publish()
-    customer, key = stage.customer(500)
+    _, key = stage.customer(500)
     gates = [stage.run_gate("gate-1"), stage.run_gate("gate-2")]
     answers = _hammer_all(gates, key, 6, 16)
     settled = [r for g in ("gate-1", "gate-2") for r in stage.records(g) if isinstance(r, Settled)]

@@ -1,0 +1,89 @@
+"""What a customer's own program may ask the gate itself, with its key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tollkeeper.gate.answers import Answer, limits_body, plain, units
+from tollkeeper.gate.directory import Key
+
+if TYPE_CHECKING:
+    from tollkeeper.gate.ledger import Standing
+    from tollkeeper.gate.wire.client import Client
+    from tollkeeper.gate.wire.engine import Engine
+
+USAGE, LIMITS, MODELS = b"/v1/usage", b"/v1/limits", b"/v1/models"
+SUBSCRIPTION, BILLED = b"/v1/dashboard/billing/subscription", b"/v1/dashboard/billing/usage"
+OLD_SUBSCRIPTION, OLD_BILLED = b"/dashboard/billing/subscription", b"/dashboard/billing/usage"
+
+
+def own_paths(has_models: bool) -> set[bytes]:
+    """The paths that the gate answers itself; those of language models only where there are some."""
+    if not has_models:
+        return {USAGE, LIMITS}
+    return {USAGE, LIMITS, MODELS, SUBSCRIPTION, BILLED, OLD_SUBSCRIPTION, OLD_BILLED}
+
+
+def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, credential: bytes | None) -> bool:
+    """Answer a request to one of :func:`own_paths`."""
+    if path not in (USAGE, LIMITS):
+        client.protocol = "openai"
+    if method not in (b"GET", b"HEAD"):
+        client.answer(engine.refusal(client, "method_not_allowed", fields=b"\r\nAllow: GET, HEAD"))
+        return True
+    key = engine.identify(credential, client.transport)
+    if isinstance(key, str):
+        client.refuse(key, engine.reason)
+    elif path == LIMITS:
+        client.answer(plain(limits_body(key, engine.mono_us)))
+    elif path == MODELS:
+        client.answer(plain(_models(engine, key)))
+    elif engine.lender is None:
+        client.refuse("book_unreachable")
+    else:
+        engine.lender.tell_standing(client, key, path)
+    return True
+
+
+def _models(engine: Engine, key: Key) -> dict[str, object]:
+    shown = [name for name in engine.models if not key.grant.models or name in key.grant.models]
+    entries = [{"id": name, "object": "model", "created": 0, "owned_by": engine.terms.shop} for name in shown]
+    return {"object": "list", "data": entries}
+
+
+def standing_answer(key: Key, path: bytes, standing: Standing) -> Answer:
+    """The answer that needed the book: usage, or the same in the words of OpenAI's billing pages."""
+    purse = key.purse
+    # The book does not know yet what was spent of this gate's leases.
+    here = sum([lease.left for lease in purse.leases])
+    spent_here = sum([lease.settled for lease in purse.leases])
+    granted = sum(amount for amount, _, _, _ in standing.grants)
+    available = standing.spendable + here
+    if path in (SUBSCRIPTION, OLD_SUBSCRIPTION):
+        total = units(granted)
+        return plain(
+            {
+                "object": "billing_subscription",
+                "has_payment_method": True,
+                "soft_limit_usd": total,
+                "hard_limit_usd": total,
+                "system_hard_limit_usd": total,
+                "access_until": 0,
+            }
+        )
+    if path in (BILLED, OLD_BILLED):  # in hundredths, as that API has it
+        return plain({"object": "list", "total_usage": units(max(0, granted - available) * 100)})
+    return plain(
+        {
+            "object": "usage",
+            "plan": key.grant.terms.plan,
+            "unit": purse.unit,
+            "granted": units(granted),
+            "available": units(available),
+            "in_use": units(max(0, standing.held - here - spent_here)),
+            "grants": [
+                {"amount": units(amount), "remaining": units(left), "expires_at": expires, "source": source}
+                for amount, left, expires, source in standing.grants
+            ],
+        }
+    )
