@@ -223,7 +223,7 @@ if ENV.smtp_url:  # smtps://user:password@host:465, or smtp://…:587, which ins
     _smtp = urlsplit(ENV.smtp_url)
     if _smtp.scheme not in ("smtp", "smtps") or not _smtp.hostname:
         raise environment.BadEnvironment("TOLLKEEPER_SMTP must look like smtps://user:password@host:465")
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_BACKEND = "tollkeeper.kit.egress_mail.DoorBackend"
     EMAIL_HOST = _smtp.hostname
     EMAIL_PORT = _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
     EMAIL_HOST_USER = unquote(_smtp.username or "")
@@ -231,11 +231,19 @@ if ENV.smtp_url:  # smtps://user:password@host:465, or smtp://…:587, which ins
     EMAIL_USE_SSL = _smtp.scheme == "smtps"
     EMAIL_USE_TLS = not EMAIL_USE_SSL
 
+# where the egress door reaches a processor's stand-in instead; nowhere once money is real
+EGRESS_STAND_INS: dict[str, frozenset[str]] = {}
+if not ENV.live:
+    EGRESS_STAND_INS["stripe"] = frozenset({urlsplit(ENV.stripe_api).netloc} - {""})
+    if ENV.smtp_url:
+        EGRESS_STAND_INS["mail"] = frozenset({f"{EMAIL_HOST}:{EMAIL_PORT}"})
+
 SESSION_ENGINE = "tollkeeper.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 # names of the policy's register of cookies; a browser binds a __Host- cookie to this host and TLS
 SESSION_COOKIE_NAME = "__Host-sessionid" if ENV.live else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if ENV.live else "csrftoken"
+CSRF_FAILURE_VIEW = "tollkeeper.web.errors.stale_form"
 CSRF_COOKIE_HTTPONLY = False  # htmx sends it as a header
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

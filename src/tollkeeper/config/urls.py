@@ -3,9 +3,9 @@
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from tollkeeper.web import checkout, dev_mail, errors, health, storefront
-from tollkeeper.web.console import calls, keys, orders, overview, settings, usage
-from tollkeeper.web.desk import customers, deliveries, jobs, today
+from tollkeeper.web import checkout, contact, dev_mail, errors, health, status, storefront
+from tollkeeper.web.console import calls, keys, orders, overview, settings, support, usage
+from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import orders as desk_orders
 
 handler400 = errors.bad_request
@@ -20,6 +20,9 @@ urlpatterns = [
     path("", include("tollkeeper.web.docs")),
     path("", include("tollkeeper.web.policy")),
     path("accounts/", include("allauth.urls")),
+    path("contact/", contact.contact, name="contact"),
+    path("imprint/", contact.imprint, name="imprint"),
+    path("status/", status.status, name="status"),
     path("language/", set_language, name="set_language"),
     path("healthz", health.healthz, name="healthz"),
     path("hooks/", include("tollkeeper.web.hooks")),
@@ -47,6 +50,9 @@ urlpatterns = [
     path("console/orders/", orders.order_list, name="console_orders"),
     path("console/orders/<str:number>/", orders.order_page, name="console_order"),
     path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
+    path("console/support/", support.ticket_list, name="console_support"),
+    path("console/support/new/", support.ticket_new, name="console_ticket_new"),
+    path("console/support/<str:number>/", support.ticket, name="console_ticket"),
     path("console/settings/", settings.profile, name="console_settings"),
     # operators
     path("desk/", today.today, name="desk"),
@@ -56,6 +62,9 @@ urlpatterns = [
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),
+    path("desk/tickets/", tickets.ticket_list, name="desk_tickets"),
+    path("desk/tickets/<str:number>/", tickets.ticket, name="desk_ticket"),
+    path("desk/tickets/<str:number>/close/", tickets.ticket_close, name="desk_ticket_close"),
     path("desk/jobs/", jobs.job_list, name="desk_jobs"),
     path("desk/jobs/<int:job_id>/retry/", jobs.job_retry, name="desk_job_retry"),
     path("desk/jobs/<int:job_id>/cancel/", jobs.job_cancel, name="desk_job_cancel"),

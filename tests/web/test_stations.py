@@ -1,0 +1,77 @@
+"""Every status of an order has words, an icon that exists, and something to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from django.template import Context, Template
+from django.template.loader import render_to_string
+
+from tests.web.story import Story
+from tollkeeper.sales import queries as sales
+from tollkeeper.web import stations
+
+STATUSES = re.findall(r"``(\w+)``", sales.status.__doc__ or "")
+
+
+def test_the_list_of_statuses_is_read() -> None:
+    assert {"in_review", "delivered", "awaiting_payment"} <= set(STATUSES)
+
+
+def test_each_status_is_told(story: Story) -> None:
+    order = sales.get_order(story.customer_id, story.number)
+    for status in [*STATUSES, "something_new"]:
+        told(dataclasses.replace(order, status=status), status)
+
+
+def told(order: sales.OrderView, status: str) -> None:
+    station = stations.of(order)
+    assert station.name == status
+    assert (status == "something_new") == (str(station.title) == "Order")
+    drawing = Template("{% load lucide %}{% lucide icon %}").render(Context({"icon": station.icon}))
+    assert "<svg" in drawing
+    values = {
+        "station": station,
+        "steps": stations.steps(order),
+        "actions": stations.actions(order, station),
+        "number": order.number,
+    }
+    text = render_to_string("checkout/station.html", values)
+    assert str(station.title) in text
+    assert f'data-state="{status}"' in text
+    assert values["actions"], "there is always a way on"
+
+
+def test_no_answer_and_leaving_have_words_of_their_own(story: Story) -> None:
+    unpaid = sales.get_order(story.customer_id, story.unpaid)
+    assert stations.of(unpaid).name == "awaiting_payment"
+    assert stations.of(unpaid, unknown=True).name == "unknown"
+    assert stations.of(unpaid, left=True).name == "left"
+    paid = sales.get_order(story.customer_id, story.number)
+    assert stations.of(paid, left=True).name == "delivered", "what was paid was not left"
+
+
+def test_the_timeline_ends_where_the_order_ends(story: Story) -> None:
+    paid = sales.get_order(story.customer_id, story.number)
+    assert [step.state for step in stations.steps(paid)] == ["done"] * 4
+    unpaid = sales.get_order(story.customer_id, story.unpaid)
+    assert [step.state for step in stations.steps(unpaid)] == ["done", "now", "todo", "todo"]
+    over = dataclasses.replace(unpaid, status="expired")
+    assert [step.state for step in stations.steps(over)] == ["done", "bad", "todo", "todo"]
+
+
+def test_icons_named_in_menus_and_templates_exist() -> None:
+    root = Path(stations.__file__).parent
+    named = set(
+        re.findall(r'_item\(request, _\("[^"]*"\), "\w+", "([a-z0-9-]+)"', (root / "nav.py").read_text())
+    )
+    for page in root.rglob("*.html"):
+        named |= {
+            one or two
+            for one, two in re.findall(r'lucide "([a-z0-9-]+)"|icon="([a-z0-9-]+)"', page.read_text())
+        }
+    assert len(named) > 40
+    for icon in sorted(named):
+        assert "<svg" in Template("{% load lucide %}{% lucide icon %}").render(Context({"icon": icon})), icon
