@@ -10,7 +10,7 @@ from typing import cast
 
 from django.conf import settings
 
-from tollkeeper.kit import plugins
+from tollkeeper.kit import egress, plugins
 from tollkeeper.payments.providers import Module, Provider, Refused
 
 PACKAGE = "tollkeeper.payments.providers"
@@ -36,7 +36,11 @@ def get_provider(name: str) -> Provider:
 
 @lru_cache(maxsize=16)
 def _built(name: str) -> Provider:
-    options = {"live": settings.ENV.live, **settings.PAYMENT_OPTIONS.get(name, {})}
+    options = {
+        "live": settings.ENV.live,
+        "session": egress.session(name, "order"),
+        **settings.PAYMENT_OPTIONS.get(name, {}),
+    }
     return module(name).build(options)
 
 

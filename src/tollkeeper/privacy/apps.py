@@ -8,3 +8,9 @@ class PrivacyConfig(AppConfig):
     label = "privacy"
     default_auto_field = "django.db.models.BigAutoField"
     system_checks = (checks.declared, checks.stored)
+
+    def ready(self) -> None:
+        from tollkeeper.kit import egress  # noqa: PLC0415 - models exist only now
+        from tollkeeper.privacy import processors  # noqa: PLC0415
+
+        egress.use_register(processors.register)

@@ -9,6 +9,7 @@ while the code stays the same. Facts: https://docs.stripe.com/api, version pinne
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,11 +17,12 @@ from typing import Any, TypeVar
 import stripe
 from stripe import StripeClient
 
-from tollkeeper.core.settlement import Collected, RefundFact
+from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
 from tollkeeper.payments.providers import (
     Asked,
     Hint,
     Intent,
+    Item,
     Located,
     Missing,
     Processor,
@@ -32,10 +34,12 @@ from tollkeeper.payments.providers._stripe_events import read_event
 from tollkeeper.payments.providers._stripe_facts import (
     dispute_facts,
     ident,
+    instant,
     invoice_facts,
     plain,
     refund_facts,
     session_facts,
+    subscription_facts,
     to_stripe,
 )
 
@@ -205,6 +209,44 @@ class StripeProvider:
         row = self._ask(lambda: self._client.v1.refunds.create(params, {"idempotency_key": f"re:{refund}"}))
         return refund_facts(plain(row), currency)
 
+    def subscription(self, reference: str) -> SubscriptionFact:
+        """The present truth of a subscription."""
+        return subscription_facts(plain(self._ask(lambda: self._client.v1.subscriptions.retrieve(reference))))
+
+    def cancel(self, reference: str, *, at_end: bool) -> None:
+        """End a subscription; one that Stripe does not know any more has ended."""
+        service = self._client.v1.subscriptions
+        try:
+            if at_end:
+                self._ask(lambda: service.update(reference, {"cancel_at_period_end": True}))
+            else:
+                self._ask(lambda: service.cancel(reference))
+        except Missing:
+            return
+
+    def resume(self, reference: str) -> None:
+        """Let a subscription go on after all."""
+        service = self._client.v1.subscriptions
+        self._ask(lambda: service.update(reference, {"cancel_at_period_end": False}))
+
+    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
+        """Another price from the next period on; what is due for the present one is an order of ours."""
+        service = self._client.v1.subscriptions
+        held = plain(self._ask(lambda: service.retrieve(reference)))["items"]["data"][0]
+        price = {
+            "currency": currency.lower(),
+            "product": ident(held["price"]["product"]),
+            "recurring": {"interval": held["price"]["recurring"]["interval"]},
+            "unit_amount": to_stripe(item.unit_minor, currency),
+        }
+        params: Any = {"items": [{"id": held["id"], "price_data": price}], "proration_behavior": "none"}
+        self._ask(lambda: service.update(reference, params, {"idempotency_key": f"chg:{key}"}))
+
+    def portal(self, payer: str, back: str) -> str:
+        """A session of the Customer Portal."""
+        params: Any = {"customer": payer, "return_url": back}
+        return str(plain(self._ask(lambda: self._client.v1.billing_portal.sessions.create(params)))["url"])
+
     def forget(self, payer: str) -> None:
         """Delete the customer object; Stripe keeps what the law makes it keep."""
         try:
@@ -218,43 +260,63 @@ class StripeProvider:
         """Check the signature (several secrets while rotating), both ends of its age, and the form."""
         return read_event(body, signature, now, self._secrets, self.account)
 
+    def missed(self, since: dt.datetime) -> tuple[Hint, ...]:
+        """Events whose delivery failed; they come over our own authenticated line, so no signature."""
+        params: Any = {
+            "delivery_success": False,
+            "created": {"gte": int(since.timestamp())},
+            "limit": 100,
+        }
+        page = self._ask(lambda: self._client.v1.events.list(params))
+        rows = [plain(row) for row in self._ask(lambda: list(page.auto_paging_iter()))]
+        return tuple(
+            Hint(
+                account=self.account,
+                event_id=row["id"],
+                type=row["type"][:80],
+                object_id=str(row["data"]["object"].get("id", ""))[:255],
+                livemode=row["livemode"],
+                api_version=row.get("api_version") or "",
+                created_at=instant(row["created"]),
+                sha256=hashlib.sha256(row["id"].encode()).hexdigest(),
+            )
+            for row in rows
+        )
+
     def locate(self, kind: str, object_id: str) -> Located:
         """Which order, session, payment or subscription an object belongs to."""
-        family = kind.split(".")[0]
+        family = "refund" if kind.startswith("charge.refund.") else kind.rpartition(".")[0]
         v1 = self._client.v1
-        if kind.startswith("checkout.session."):
+        if family == "checkout.session":
             row = plain(self._ask(lambda: v1.checkout.sessions.retrieve(object_id)))
             return Located(order=row.get("client_reference_id") or "", reference=object_id)
         if family == "payment_intent":
             row = plain(self._ask(lambda: v1.payment_intents.retrieve(object_id)))
             return Located(order=(row.get("metadata") or {}).get("order", ""), payment=object_id)
-        if kind.startswith("charge.dispute."):
-            return Located(
-                payment=ident(plain(self._ask(lambda: v1.disputes.retrieve(object_id)))["payment_intent"])
-            )
-        if family == "refund" or kind.startswith("charge.refund."):
-            return Located(
-                payment=ident(plain(self._ask(lambda: v1.refunds.retrieve(object_id)))["payment_intent"])
-            )
-        if family == "charge":
-            return Located(
-                payment=ident(plain(self._ask(lambda: v1.charges.retrieve(object_id)))["payment_intent"])
-            )
+        holders: dict[str, Any] = {"charge.dispute": v1.disputes, "refund": v1.refunds, "charge": v1.charges}
+        if family in holders:
+            row = plain(self._ask(lambda: holders[family].retrieve(object_id)))
+            links = row.get("metadata") or {}  # Stripe copies a payment's metadata to its charges
+            return Located(order=links.get("order", ""), payment=ident(row.get("payment_intent")))
         if family == "invoice":
             row = plain(self._ask(lambda: v1.invoices.retrieve(object_id)))
             details = (row.get("parent") or {}).get("subscription_details") or {}
             return Located(invoice=object_id, subscription=ident(details.get("subscription")))
-        if kind.startswith("customer.subscription."):
+        if family == "customer.subscription":
             return Located(subscription=object_id)
         return Located()
 
 
 def build(options: Mapping[str, Any]) -> StripeProvider:
-    """``options``: ``key``, ``secrets`` (tuple), ``base``, ``live``, ``http_client`` for tests."""
+    """``options``: ``key``, ``secrets`` (tuple), ``base``, ``live``; ``session``, the HTTP client that
+    reaches nobody else; ``http_client`` for tests."""
+    client = options.get("http_client")
+    if client is None and options.get("session") is not None:
+        client = stripe.RequestsClient(timeout=15, session=options["session"])
     return StripeProvider(
         key=options.get("key", ""),
         secrets=tuple(options.get("secrets", ())),
         base=options.get("base", ""),
         live=bool(options.get("live", False)),
-        http_client=options.get("http_client"),
+        http_client=client,
     )
