@@ -30,7 +30,7 @@ ERROR_TYPES = {
     "invalid": ("invalid_request_error", "invalid_request_error"),
     "auth": ("authentication_error", "authentication_error"),
     "denied": ("permission_error", "permission_error"),
-    "missing": ("missing"),
+    "missing": ("invalid_request_error", "not_found_error"),
     "large": ("invalid_request_error", "request_too_large"),
     "quota": ("insufficient_quota", "billing_error"),
     "rate": ("rate_limit_error", "rate_limit_error"),
