@@ -25,7 +25,7 @@ def _bare(name: str) -> str:
 
 @probe("T-22", "G-31", "G-32")
 def registered(ctx: Context) -> Evidence:
-    """Our pages set cookies of the register only, keep nothing else in the browser, load nothing elsewhere."""
+    """Pages set cookies of the register only, keep nothing else in the browser, load nothing elsewhere."""
     registry = ctx.policy.cookies.registry
     visits = _visits(ctx)
     down = {path: answer.status for path, answer in visits.items() if answer.status != 200}

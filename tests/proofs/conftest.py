@@ -1,0 +1,15 @@
+"""A shop that is loaded, as `migrate` leaves it."""
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from tollkeeper.catalog.services import load_shop
+from tollkeeper.flows.policy_change import load_policy
+
+
+@pytest.fixture(autouse=True)
+def loaded(db: None) -> None:
+    cache.clear()
+    load_shop(settings.SHOP)
+    load_policy(settings.SHOP / "policy.toml")
