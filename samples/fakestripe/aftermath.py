@@ -31,15 +31,16 @@ class Aftermath(Bank):
             self.renew_at(sub)
             return
         self.bill(sub, item["price"]["unit_amount"] * item["quantity"], "subscription_cycle")
-        self._collect(sub)
+        self.collect(sub)
         self.renew_at(sub)
 
     def _on_retry(self, name: str) -> None:
         sub = self.row("subscription", name)
         if sub["status"] == "past_due":
-            self._collect(sub)
+            self.collect(sub)
 
-    def _collect(self, sub: Row) -> None:
+    def collect(self, sub: Row) -> None:
+        """Try to take the money of the newest invoice."""
         bill, hidden = self.row("invoice", sub["latest_invoice"]), self.row("hidden", sub["id"])
         if bill["status"] != "open":
             return
@@ -88,7 +89,7 @@ class Aftermath(Bank):
             sub = self.row("subscription", name)
             self.say("payment_method.attached", {"id": self.name("pm"), "object": "payment_method"})
             if sub["status"] == "past_due":
-                self._collect(sub)
+                self.collect(sub)
 
     # ---- refunds
 

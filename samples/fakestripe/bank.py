@@ -230,7 +230,9 @@ class Bank:
 
     def bill(self, sub: Row, amount: int, reason: str, lines: list[Row] | None = None) -> Row:
         """Write an invoice and finalize it."""
-        text = [{"object": "line_item", "amount": amount, "currency": sub["currency"]}]
+        item = sub["items"]["data"][0]
+        span = {"start": item["current_period_start"], "end": item["current_period_end"]}
+        text = [{"object": "line_item", "amount": amount, "currency": sub["currency"], "period": span}]
         row = objects.invoice(self.name("in"), self.now(), sub, amount, reason, lines or text)
         self.store.put("invoice", row["id"], row)
         sub["latest_invoice"] = row["id"]

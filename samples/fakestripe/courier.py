@@ -98,6 +98,7 @@ class Courier:
                 status = self.post(body, sign(body, self.secret, int(time.time())))
             if 200 <= status < 300:
                 self.store.drop("parcel", parcel["name"])
+                self.store.put("event", event["id"], {**event, "pending_webhooks": 0})
                 arrived += 1
             elif parcel["tries"] >= len(RETRIES_S):
                 self.store.drop("parcel", parcel["name"])

@@ -87,7 +87,8 @@ class Engine:
             *reads("customer", "/v1/customers"),
             *reads("subscription", "/v1/subscriptions"),
             *reads("invoice", "/v1/invoices"),
-            *reads("event", "/v1/events"),
+            ("get", "/v1/events/{}", lambda fields, name: self._one("event", name)),
+            ("get", "/v1/events", self._events),
         ]
 
     # ---- the door
@@ -191,6 +192,15 @@ class Engine:
             rows = rows[: names.index(before)][-limit:]
         page = [self._expanded(row, []) for row in rows[:limit]]
         return objects.listing(url, page, len(rows) > limit)
+
+    def _events(self, fields: Row) -> Row:
+        arrived = fields.pop("delivery_success", None)
+        kinds = fields.pop("types", None)
+        if kinds:
+            fields["type"] = list(kinds)
+        if arrived is not None:
+            fields["pending_webhooks"] = 0 if arrived else 1
+        return self._page("event", "/v1/events", fields)
 
     def _expanded(self, row: Row, paths: list[tuple[str, ...]]) -> Row:
         """A copy with what the paths name in full, and without what shows only then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 Row = dict[str, Any]
@@ -57,6 +58,7 @@ def line(item: Row) -> Row:
         "quantity": quantity,
         "price": {
             "object": "price",
+            "product": "prod_" + hashlib.sha256(price["product_data"]["name"].encode()).hexdigest()[:14],
             "currency": price["currency"],
             "unit_amount": price["unit_amount"],
             "recurring": price.get("recurring"),

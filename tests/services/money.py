@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -23,14 +24,22 @@ from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog import services as catalog
 from tollkeeper.config import environment
+from tollkeeper.core.ledger import Leg
+from tollkeeper.core.terms import MICRO
 from tollkeeper.flows import purchase
+from tollkeeper.flows.events import catch_up_events
+from tollkeeper.flows.reconcile import reconcile
+from tollkeeper.flows.renewal import renew_plans
 from tollkeeper.kit import job_runner
 from tollkeeper.kit.job_kinds import KINDS
 from tollkeeper.kit.models import Job
 from tollkeeper.payments.models import Attempt
 from tollkeeper.payments.providers.stripe import StripeProvider
 from tollkeeper.payments.registry import stand_in
-from tollkeeper.sales.models import Order
+from tollkeeper.sales.models import Order, Subscription
+from tollkeeper.usage import queries as usage
+from tollkeeper.usage.booking import Posting, post
+from tollkeeper.usage.models import Grant
 
 SECRET = "whsec_test"
 DELIVERY = {"fulfil_line", "mail_delivery", "mail_receipt"}
@@ -84,12 +93,88 @@ class Till:
 
     def work(self, also: frozenset[str] | set[str] = frozenset()) -> list[str]:
         """Run every job of ours that is due; answers the kinds in their order."""
+        return self.run(also)
+
+    @staticmethod
+    def run(also: frozenset[str] | set[str] = frozenset()) -> list[str]:
+        """The same without a till."""
         kinds = [kind for kind in KINDS if kind not in DELIVERY or kind in also]
         done = []
         while (context := job_runner.claim(kinds)) is not None:
             state = job_runner.run(context)
             done.append(f"{context.kind}:{state}")
         return done
+
+    def hand_over(self) -> None:
+        """Deliver what was bought, for real."""
+        self.work(also={"fulfil_line"})
+
+    def bought(self, customer_id: int, plan: str = "pack-10k") -> str:
+        """Order, pay and receive a plan; answers the order's number."""
+        number = self.order(customer_id, plan)
+        self.pay(number)
+        self.deliver()
+        self.hand_over()
+        return number
+
+    def payment(self, number: str) -> str:
+        """Stripe's id of the payment of an order."""
+        return str(Attempt.objects.get(order__number=number, state="succeeded").payment)
+
+    @staticmethod
+    def wake() -> None:
+        """Let jobs that wait for their next try be due now."""
+        Job.objects.filter(state="ready").update(run_at=timezone.now())
+
+    @staticmethod
+    def expire(number: str, late: str = "fulfil") -> None:
+        """End an order as if its time were up, with its money still on the way."""
+        Order.objects.filter(number=number).update(lifecycle="expired", money="unpaid", late=late)
+
+    @staticmethod
+    def ask(number: str) -> None:
+        """Look at an order, and do the work that follows."""
+        order = Order.objects.get(number=number)
+        reconcile(order.pk)
+        Till.run()
+
+    def catch_up(self) -> None:
+        """Run the hourly look for events that never arrived."""
+        catch_up_events(None)  # type: ignore[arg-type]
+        self.work()
+
+    def renew(self) -> None:
+        """Run the look for periods that are over."""
+        renew_plans(None)  # type: ignore[arg-type]
+        self.work()
+
+    @staticmethod
+    def age_plan(customer_id: int, days: int) -> None:
+        """Move a subscription into the past."""
+        ago = dt.timedelta(days=days)
+        for row in Subscription.objects.filter(customer_id=customer_id):
+            row.anchor_at -= ago
+            row.save()
+            row.periods.update(starts_at=F("starts_at") - ago, ends_at=F("ends_at") - ago)
+        Job.objects.filter(kind="renew_own").delete()
+
+    def second_session(self, number: str) -> None:
+        """A second page for the same order, as two shops of one operator might make it."""
+        Attempt.objects.filter(order__number=number).update(state="failed")
+        Order.objects.filter(number=number).update(money="unpaid")
+        purchase.begin_payment(number)
+
+    @staticmethod
+    def spend(customer_id: int, units: int) -> None:
+        """Use up units, as if a gate had leased and settled them."""
+        grant = Grant.objects.filter(customer_id=customer_id, remaining__gt=0).earliest("pk")
+        legs = (Leg(f"grant:{grant.pk}", -units * MICRO), Leg("used", units * MICRO))
+        post([Posting((customer_id, grant.unit), f"test:{grant.pk}", "use", legs, "")], timezone.now())
+
+    @staticmethod
+    def spendable(customer_id: int) -> int:
+        """Units that a customer can spend now, whole ones."""
+        return sum(row.spendable for row in usage.balances(customer_id)) // MICRO
 
     @staticmethod
     def jobs(kind: str) -> int:

@@ -61,11 +61,32 @@ class DisputeFact:
 
 @dataclass(frozen=True, slots=True)
 class RenewalFact:
-    """What a session that began a subscription tells of it."""
+    """What a session or an invoice tells of its subscription.
+
+    ``starts_at`` is the beginning of the period that the invoice pays for, where it says so.
+    """
 
     reference: str
     invoice: str
     anchor_at: dt.datetime
+    starts_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFact:
+    """The present truth of a subscription. ``state`` is a word of ``core.states.SUBSCRIPTION``.
+
+    ``order`` is our number of the order that began it, as the provider stored it.
+    """
+
+    reference: str
+    state: str
+    order: str
+    ends_with_period: bool
+    invoice: str
+    amount_minor: int
+    currency: str
+    ended_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.catalog.facts import SellerFacts
-from tollkeeper.core.money import show
+from tollkeeper.core.money import show, split
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments import documents
 from tollkeeper.payments import queries as payment_queries
@@ -77,6 +78,47 @@ def issue_for(order_id: int, now: dt.datetime) -> None:
         enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
 
 
+def credit_for(order_id: int, refund_id: uuid.UUID, now: dt.datetime) -> None:
+    """Issue the credit note of a refund once, in the caller's transaction, if there is what to correct."""
+    order = sales_queries.order_by_id(order_id)
+    invoice = payment_queries.find_receipt(order.customer_id, order.number)
+    if invoice is None:
+        return
+    refund = payment_queries.get_refund(str(refund_id))
+    shop = catalog.current_shop()
+    _, tax = split(refund.amount_minor, (order.total_minor - order.tax_minor, order.tax_minor))
+    facts = {
+        **invoice.facts,
+        "corrects": invoice.number,
+        "paid_on": str((refund.settled_at or now).date()),
+        "lines": [
+            {
+                "title": order.title,
+                "quantity": 1,
+                "amount_minor": -refund.amount_minor,
+                "tax_minor": -tax,
+                "tax_bp": order.lines[0].tax_bp,
+                "from": "",
+                "to": "",
+            }
+        ],
+        "net_minor": tax - refund.amount_minor,
+        "tax_minor": -tax,
+        "total_minor": -refund.amount_minor,
+    }
+    made, fresh = documents.issue(
+        "credit_note",
+        series(shop.name, now.year, "C", order.live),
+        order_id,
+        facts,
+        now=now,
+        refund_id=refund_id,
+        corrects_id=invoice.document_id,
+    )
+    if fresh:
+        enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
+
+
 @job("mail_receipt", purpose="order")
 def mail_receipt(context: Context, document_id: int) -> None:
     """Send a receipt, once."""
@@ -85,6 +127,7 @@ def mail_receipt(context: Context, document_id: int) -> None:
 
 def _send(document_id: int) -> str:
     receipt = payment_queries.document_by_id(document_id)
+    template = "credit_note" if receipt.kind == "credit_note" else "receipt"
     language = accounts.language_of(accounts.get_customer(receipt.customer_id).owner_id)
     lines = [
         {**line, "amount": show(line["amount_minor"], receipt.currency, language)}
@@ -98,4 +141,4 @@ def _send(document_id: int) -> str:
         "tax": show(receipt.tax_minor, receipt.currency, language) if receipt.tax_minor else "",
         "link": f"{settings.PUBLIC_URL}/console/orders/{receipt.order_number}/",
     }
-    return "sent" if account_verbs.write_to(receipt.customer_id, "receipt", values) else "nobody"
+    return "sent" if account_verbs.write_to(receipt.customer_id, template, values) else "nobody"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from tollkeeper.payments.models import Document, Refund, Series
+from tollkeeper.payments.models import Document, Series
 
 
 def canonical(snapshot: Mapping[str, Any]) -> str:
@@ -33,15 +34,15 @@ def issue(
     snapshot: Mapping[str, Any],
     *,
     now: dt.datetime,
-    refund: Refund | None = None,
-    corrects: Document | None = None,
+    refund_id: uuid.UUID | None = None,
+    corrects_id: int | None = None,
 ) -> tuple[Document, bool]:
     """Issue a document once per order (credit notes: once per refund); answers (document, True if new).
 
     ``snapshot`` needs ``currency``, ``total_minor`` and ``tax_minor`` and holds no personal value.
     """
     known = Document.objects.filter(order_id=order_id)
-    known = known.filter(refund=refund) if refund else known.exclude(kind="credit_note")
+    known = known.filter(refund_id=refund_id) if refund_id else known.exclude(kind="credit_note")
     if found := known.first():
         return found, False
     row, number = draw_number(series)
@@ -53,8 +54,8 @@ def issue(
         number=number,
         kind=kind,
         order_id=order_id,
-        refund=refund,
-        corrects=corrects,
+        refund_id=refund_id,
+        corrects_id=corrects_id,
         currency=snapshot["currency"],
         total_minor=snapshot["total_minor"],
         tax_minor=snapshot["tax_minor"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
 
-from tollkeeper.payments.models import Attempt, Document, InboxEvent, Payer
+from tollkeeper.payments.models import Attempt, Dispute, Document, InboxEvent, Payer, Refund
 from tollkeeper.payments.services import OPEN
 
 
@@ -136,11 +137,131 @@ def order_of(provider: str, *, number: str = "", reference: str = "", payment: s
     return rows.filter(wanted).values_list("order_id", flat=True).first()
 
 
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """Money on its way back. ``phase`` is what has to be booked: ``held``, ``done`` or ``undone``."""
+
+    refund_id: uuid.UUID
+    order_id: int
+    attempt_id: uuid.UUID
+    state: str
+    origin: str
+    reason: str
+    amount_minor: int
+    currency: str
+    reference: str
+    revokes: bool
+    error: str
+    created_at: dt.datetime
+    settled_at: dt.datetime | None
+
+    @property
+    def phase(self) -> str:
+        """What the state means for the goods."""
+        return {"succeeded": "done", "failed": "undone", "cancelled": "undone"}.get(self.state, "held")
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeView:
+    """A customer's bank asks for money back. ``phase``: ``open``, ``lifted`` or ``lost``."""
+
+    dispute_id: int
+    order_id: int
+    reference: str
+    state: str
+    reason: str
+    amount_minor: int
+    currency: str
+    respond_by: dt.datetime | None
+    created_at: dt.datetime
+    closed_at: dt.datetime | None
+
+    @property
+    def phase(self) -> str:
+        """What the state means for the goods."""
+        return {"lost": "lost", "won": "lifted", "prevented": "lifted", "inquiry": "lifted"}.get(
+            self.state, "open"
+        )
+
+
+def _refund(row: Refund) -> RefundView:
+    return RefundView(
+        row.pk,
+        row.order_id,
+        row.attempt_id,
+        row.state,
+        row.origin,
+        row.reason,
+        row.amount_minor,
+        row.currency,
+        row.reference,
+        row.revokes,
+        row.error,
+        row.created_at,
+        row.settled_at,
+    )
+
+
+def _dispute(row: Dispute) -> DisputeView:
+    return DisputeView(
+        row.pk,
+        row.order_id,
+        row.reference,
+        row.state,
+        row.reason,
+        row.amount_minor,
+        row.currency,
+        row.respond_by,
+        row.created_at,
+        row.closed_at,
+    )
+
+
+def list_refunds(order_id: int) -> tuple[RefundView, ...]:
+    """The refunds of an order, oldest first."""
+    return tuple(
+        _refund(row) for row in Refund.objects.filter(order_id=order_id).order_by("created_at", "pk")
+    )
+
+
+def get_refund(refund_id: str) -> RefundView:
+    """Raises ``Refund.DoesNotExist``."""
+    return _refund(Refund.objects.get(pk=refund_id))
+
+
+def list_disputes(order_id: int) -> tuple[DisputeView, ...]:
+    """The disputes of an order, oldest first."""
+    return tuple(_dispute(row) for row in Dispute.objects.filter(order_id=order_id).order_by("pk"))
+
+
+def get_dispute(dispute_id: int) -> DisputeView:
+    """Raises ``Dispute.DoesNotExist``."""
+    return _dispute(Dispute.objects.get(pk=dispute_id))
+
+
+def open_disputes(customer_id: int | None = None) -> tuple[DisputeView, ...]:
+    """Disputes that wait for somebody, of a customer or of everybody, the most urgent first."""
+    rows = Dispute.objects.filter(state__in=["needs_response", "under_review"])
+    if customer_id is not None:
+        rows = rows.filter(order__customer_id=customer_id)
+    return tuple(_dispute(row) for row in rows.order_by("respond_by", "pk"))
+
+
+def providers_in_use() -> tuple[str, ...]:
+    """Names of the providers that hold money of ours."""
+    return tuple(Attempt.objects.order_by("provider").values_list("provider", flat=True).distinct())
+
+
 def stale_orders(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
-    """Ids of orders with an open attempt that nobody has looked at since ``before``."""
+    """Ids of orders with an open attempt or refund that nobody has looked at since ``before``."""
     unseen = Q(checked_at=None, created_at__lt=before) | Q(checked_at__lt=before)
     rows = Attempt.objects.filter(unseen, state__in=OPEN).order_by("created_at")
-    return tuple(dict.fromkeys(rows.values_list("order_id", flat=True)[:limit]))
+    found = list(rows.values_list("order_id", flat=True)[:limit])
+    moving = Refund.objects.filter(
+        state__in=["requested", "submitted", "pending"], attempt__checked_at__lt=before
+    )
+    found += moving.order_by("created_at").values_list("order_id", flat=True)[:limit]
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the tables of orders hold. Amounts and plans stay with the order; who bought goes with the customer."""
+"""What the tables of orders hold. Amounts stay with the order; who bought goes with the customer."""
 
 from tollkeeper.core.personal import Keep, Model, OnErasure, Personal, Plain
 
@@ -32,8 +32,6 @@ INVENTORY = {
             "anchor_at": _order(),
             "ends_with_period": _order(),
             "past_due_at": _order(),
-            "pending_plan": _order(),
-            "pending_price": Plain("config"),
             "version": Plain("count"),
             "created_at": _order(),
             "ended_at": _order(),
@@ -101,6 +99,27 @@ INVENTORY = {
             "order": Plain("link"),
             "source": Personal("payment", "order", erase=OnErasure.KEEP),
             "created_at": Plain("time"),
+        },
+    ),
+    "sales.PlanChange": Model(
+        path="subscription.customer.owner",
+        keep=Keep("order", since="created_at"),
+        columns={
+            "id": Plain("key"),
+            "subscription": Plain("link"),
+            "kind": _order(),
+            "state": Plain("state"),
+            "order": Plain("link"),
+            "plan": _order(),
+            "plan_version": Plain("key"),
+            "price": Plain("config"),
+            "title": Plain("config"),
+            "terms": Plain("config"),
+            "amount_minor": Plain("amount"),
+            "tax_minor": Plain("amount"),
+            "tax_bp": Plain("config"),
+            "created_at": _order(),
+            "applied_at": Plain("time"),
         },
     ),
 }

@@ -49,8 +49,6 @@ class Subscription(models.Model):
     anchor_at = models.DateTimeField()
     ends_with_period = models.BooleanField(default=False)
     past_due_at = models.DateTimeField(null=True)
-    pending_plan = models.CharField(max_length=64, blank=True)
-    pending_price = models.CharField(max_length=64, blank=True)
     version = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
@@ -176,3 +174,37 @@ class SubscriptionPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription_id}#{self.number}"
+
+
+class PlanChange(models.Model):
+    """Another plan for a subscription: ``upgrade`` when its order is paid, ``downgrade`` with the period.
+
+    ``state`` is ``requested``, ``applied`` or ``withdrawn``; what was offered is frozen here.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
+    kind = models.CharField(max_length=10)
+    state = models.CharField(max_length=10, default="requested")
+    order = models.OneToOneField(Order, null=True, on_delete=models.PROTECT, related_name="plan_change")
+    plan = models.CharField(max_length=64)
+    plan_version = models.PositiveIntegerField()
+    price = models.CharField(max_length=64)
+    title = models.CharField(max_length=200)
+    terms = models.TextField()
+    amount_minor = models.BigIntegerField()
+    tax_minor = models.BigIntegerField(default=0)
+    tax_bp = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription"],
+                condition=Q(state="requested"),
+                name="one_open_change_per_subscription",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.subscription_id}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from django.db.models import Max
+from django.utils import timezone
+
 from tollkeeper.core.terms import LineTerms, decode_line_terms
-from tollkeeper.sales.models import Order, OrderLine, Subscription
+from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription
 from tollkeeper.sales.services import LIVE, NoSuchOrder
 
 
@@ -64,10 +67,17 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan a customer has now, with the bounds of the current period."""
+    """The plan a customer has now, with the bounds of the newest period that has begun.
 
+    ``subscription`` is the public number; ``pending_plan`` the name of what it will be with the
+    next period, or empty.
+    """
+
+    subscription_id: int
     subscription: str
+    customer_id: int
     plan: str
+    price: str
     title: str
     state: str
     currency: str
@@ -77,7 +87,9 @@ class PlanView:
     ends_at: dt.datetime | None
     ends_with_period: bool
     pending_plan: str
+    past_due_at: dt.datetime | None
     provider: str
+    reference: str
 
 
 def status(lifecycle: str, money: str, review: str, delivered: bool) -> str:
@@ -199,10 +211,15 @@ def expiring_orders(now: dt.datetime, limit: int = 100) -> tuple[int, ...]:
 
 
 def _plan(row: Subscription) -> PlanView:
-    last = row.periods.order_by("-number").first()
+    now = timezone.now()
+    last = row.periods.filter(starts_at__lte=now).order_by("-number").first()
+    waiting = row.changes.filter(state="requested", kind="downgrade").first()
     return PlanView(
+        row.pk,
         row.number,
+        row.customer_id,
         row.plan,
+        row.price,
         row.title,
         row.state,
         row.currency,
@@ -211,8 +228,10 @@ def _plan(row: Subscription) -> PlanView:
         last.starts_at if last else None,
         last.ends_at if last else None,
         row.ends_with_period,
-        row.pending_plan,
+        waiting.title if waiting else "",
+        row.past_due_at,
         row.provider,
+        row.reference,
     )
 
 
@@ -227,3 +246,33 @@ def list_plans(customer_id: int) -> tuple[PlanView, ...]:
     """All live plans of a customer."""
     rows = Subscription.objects.filter(customer_id=customer_id, state__in=LIVE).order_by("-amount_minor")
     return tuple(_plan(row) for row in rows)
+
+
+def find_plan(provider: str, reference: str) -> PlanView | None:
+    """A subscription by the provider's id."""
+    row = Subscription.objects.filter(provider=provider, reference=reference).first()
+    return _plan(row) if row else None
+
+
+def get_plan(subscription_id: int) -> PlanView:
+    """A subscription by its id; raises ``Subscription.DoesNotExist``."""
+    return _plan(Subscription.objects.get(pk=subscription_id))
+
+
+def plans_to_renew(provider: str, now: dt.datetime, limit: int = 200) -> tuple[int, ...]:
+    """Ids of live subscriptions of a provider whose newest period is over."""
+    rows = Subscription.objects.filter(provider=provider, state__in=["active", "past_due"])
+    rows = rows.annotate(until=Max("periods__ends_at")).filter(until__lte=now)
+    return tuple(rows.order_by("until").values_list("pk", flat=True)[:limit])
+
+
+def plans_to_check(provider: str, now: dt.datetime, limit: int = 200) -> tuple[tuple[int, str], ...]:
+    """(id, provider's reference) of live subscriptions that should have heard of their next period."""
+    rows = Subscription.objects.filter(provider=provider, state__in=LIVE).exclude(reference="")
+    rows = rows.annotate(until=Max("periods__ends_at")).filter(until__lte=now - dt.timedelta(hours=2))
+    return tuple(rows.order_by("until").values_list("pk", "reference")[:limit])
+
+
+def change_of(order_id: int) -> int | None:
+    """The id of the change of plan that an order pays for."""
+    return PlanChange.objects.filter(order_id=order_id).values_list("pk", flat=True).first()

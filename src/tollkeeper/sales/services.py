@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
-from tollkeeper.core import period as periods
 from tollkeeper.core.money import tax_inside, tax_on
 from tollkeeper.core.settlement import Due, Settlement
 from tollkeeper.core.states import ORDER, step
-from tollkeeper.core.terms import PlanTerms, PriceTerms, decode_line_terms, encode
-from tollkeeper.sales.models import Order, OrderLine, Subscription, SubscriptionPeriod
+from tollkeeper.core.terms import PlanTerms, PriceTerms, encode
+from tollkeeper.sales.models import Order, OrderLine, Subscription
 
 OPEN_FOR = dt.timedelta(hours=23)
 """How long an order waits for its money. Checkout pages of providers live 24 hours at most."""
@@ -21,7 +20,7 @@ LIVE = ("trialing", "active", "past_due", "suspended", "paused")
 """States of a subscription that is not over."""
 
 
-OURS = ("second_subscription",)
+OURS = ("second_subscription", "period_twice")
 """Reasons for a review that no settlement sees: they stay until an operator clears them."""
 
 
@@ -54,7 +53,10 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a settlement changed. ``late`` is money that came after the end and is to go back."""
+    """What a settlement changed. ``late`` is money that came after the end and is to go back.
+
+    ``line_ids`` are the lines that were not handed over yet.
+    """
 
     became_paid: bool
     fulfil: bool
@@ -160,51 +162,8 @@ def settle(order: Order, settlement: Settlement, *, now: dt.datetime) -> Settled
         order.paid_at = now
     order.save()
     fulfil = not late and not order.review and settlement.money in ("paid", "overpaid", "part_refunded")
-    return Settled(became_paid, fulfil, late, tuple(order.lines.values_list("pk", flat=True)))
-
-
-def subscribe(
-    order: Order, *, provider: str, reference: str, source: str, anchor_at: dt.datetime
-) -> Subscription | None:
-    """Begin the subscription that a paid order bought and open its first period; once.
-
-    Answers None if the customer has another live one of the same plan: the caller gives the
-    money back and tells an operator.
-    """
-    line = order.lines.get()
-    if order.subscription_id:
-        return order.subscription
-    try:
-        with transaction.atomic():
-            made = Subscription.objects.create(
-                customer_id=order.customer_id,
-                plan=line.plan,
-                plan_version=line.plan_version,
-                price=line.price,
-                period=decode_line_terms(line.terms).period or "month",
-                terms=line.terms,
-                title=line.title,
-                currency=order.currency,
-                amount_minor=order.total_minor,
-                tax_minor=line.tax_minor,
-                tax_bp=line.tax_bp,
-                live=order.live,
-                provider=provider,
-                reference=reference,
-                state="active",
-                anchor_at=anchor_at,
-            )
-    except IntegrityError:
-        return None
-    order.subscription = made
-    order.save(update_fields=["subscription"])
-    open_period(made, order, number=0, source=source)
-    return made
-
-
-def renews(order: Order) -> bool:
-    """True if the order bought something with periods."""
-    return decode_line_terms(order.lines.get().terms).period is not None
+    waiting = order.lines.filter(delivered_at=None).values_list("pk", flat=True)
+    return Settled(became_paid, fulfil, late, tuple(waiting))
 
 
 def hold_for_review(order: Order, reason: str) -> None:
@@ -212,23 +171,6 @@ def hold_for_review(order: Order, reason: str) -> None:
     if order.cleared != reason:
         order.review = reason
         order.save(update_fields=["review"])
-
-
-def open_period(subscription: Subscription, order: Order, *, number: int, source: str) -> SubscriptionPeriod:
-    """Open a paid period once and write its bounds into the order's line."""
-    span = periods.nth(subscription.anchor_at, subscription.period, number)
-    row, _ = SubscriptionPeriod.objects.get_or_create(
-        subscription=subscription,
-        number=number,
-        defaults={
-            "starts_at": span.starts_at,
-            "ends_at": span.ends_at,
-            "order": order,
-            "source": source,
-        },
-    )
-    order.lines.filter(starts_at=None).update(starts_at=row.starts_at, ends_at=row.ends_at)
-    return row
 
 
 def line_delivered(line_id: int, now: dt.datetime) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tollkeeper.core.settlement import Collected, RefundFact
+from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
 
 
 class ProviderError(Exception):
@@ -170,6 +170,24 @@ class Provider(Protocol):
 
     def locate(self, kind: str, object_id: str) -> Located:
         """Ask what an event's object belongs to."""
+
+    def missed(self, since: dt.datetime) -> tuple[Hint, ...]:
+        """Events that could not be delivered to the hook."""
+
+    def subscription(self, reference: str) -> SubscriptionFact:
+        """The present truth of something that renews. Raises :class:`Missing`."""
+
+    def cancel(self, reference: str, *, at_end: bool) -> None:
+        """End a subscription, at once or with its period; one that has ended already is fine."""
+
+    def resume(self, reference: str) -> None:
+        """Take back a :meth:`cancel` that waits for the end of the period."""
+
+    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
+        """Let the next periods cost what ``item`` says; nothing is charged for the present one."""
+
+    def portal(self, payer: str, back: str) -> str:
+        """The address where a payer changes how they pay."""
 
     def forget(self, payer: str) -> None:
         """Erase what the provider keeps of a payer, as far as the law lets it."""

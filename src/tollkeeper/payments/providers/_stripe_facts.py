@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from tollkeeper.core.settlement import Collected, DisputeFact, RefundFact, RenewalFact
+from tollkeeper.core.settlement import Collected, DisputeFact, RefundFact, RenewalFact, SubscriptionFact
 from tollkeeper.payments.providers import Unsure
 
 STRIPE_HUNDREDFOLD = frozenset({"ISK", "UGX"})
@@ -28,6 +28,16 @@ _REFUNDS = {
     "succeeded": "succeeded",
     "failed": "failed",
     "canceled": "cancelled",
+}
+_SUBSCRIPTIONS = {
+    "incomplete": "incomplete",
+    "incomplete_expired": "cancelled",
+    "trialing": "trialing",
+    "active": "active",
+    "past_due": "past_due",
+    "unpaid": "suspended",
+    "canceled": "cancelled",
+    "paused": "paused",
 }
 _INVOICES = {"paid": "succeeded", "void": "cancelled", "uncollectible": "failed"}
 
@@ -107,14 +117,38 @@ def invoice_facts(invoice: Mapping[str, Any], order: str) -> Collected:
         order=order,
         payment=paid_by(invoice),
         payer=ident(invoice.get("customer")),
-        renewal=_renewal(details.get("subscription"), invoice["id"]),
+        renewal=_renewal(details.get("subscription"), invoice["id"], _period_start(invoice)),
     )
 
 
-def _renewal(subscription: Any, invoice: str) -> RenewalFact | None:
+def _period_start(invoice: Mapping[str, Any]) -> dt.datetime | None:
+    """The lines say what is paid for; the invoice's own period is that of metered usage."""
+    starts = [line["period"]["start"] for line in invoice["lines"]["data"] if line.get("period")]
+    return instant(max(starts)) if starts else None
+
+
+def _renewal(subscription: Any, invoice: str, starts_at: dt.datetime | None = None) -> RenewalFact | None:
     if not isinstance(subscription, Mapping):
         return None
-    return RenewalFact(subscription["id"], invoice, instant(subscription["billing_cycle_anchor"]))
+    return RenewalFact(subscription["id"], invoice, instant(subscription["billing_cycle_anchor"]), starts_at)
+
+
+def subscription_facts(row: Mapping[str, Any]) -> SubscriptionFact:
+    """A subscription; ``unpaid`` is what follows when Stripe has tried often enough."""
+    item = row["items"]["data"][0]
+    currency = row["currency"].upper()
+    state = "paused" if row.get("pause_collection") else _SUBSCRIPTIONS.get(row["status"], "active")
+    ended = row.get("ended_at")
+    return SubscriptionFact(
+        reference=row["id"],
+        state=state,
+        order=(row.get("metadata") or {}).get("order", ""),
+        ends_with_period=bool(row["cancel_at_period_end"]),
+        invoice=ident(row.get("latest_invoice")),
+        amount_minor=from_stripe(item["price"]["unit_amount"] * item.get("quantity", 1), currency),
+        currency=currency,
+        ended_at=instant(ended) if ended else None,
+    )
 
 
 def paid_by(invoice: Any) -> str:

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from tollkeeper.core.settlement import Collected, RefundFact
-from tollkeeper.payments.providers import Asked, BadEvent, Intent, Located, Missing, Refused, Started
+from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
+from tollkeeper.payments.providers import Asked, BadEvent, Intent, Item, Located, Missing, Refused, Started
 
 PROCESSOR = None
 """Nobody handles data for us here."""
@@ -53,6 +53,27 @@ class FreeProvider:
     def locate(self, kind: str, object_id: str) -> Located:
         """Nothing to ask."""
         return Located()
+
+    def missed(self, since: dt.datetime) -> tuple[Any, ...]:
+        """Nobody writes to us."""
+        return ()
+
+    def subscription(self, reference: str) -> SubscriptionFact:
+        """The shop's own rows are the truth."""
+        raise Missing("kept_by_the_shop")
+
+    def cancel(self, reference: str, *, at_end: bool) -> None:
+        """The shop's own rows are the truth."""
+
+    def resume(self, reference: str) -> None:
+        """The shop's own rows are the truth."""
+
+    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
+        """The shop's own rows are the truth."""
+
+    def portal(self, payer: str, back: str) -> str:
+        """There is nothing to pay with."""
+        raise Refused("no_portal")
 
     def forget(self, payer: str) -> None:
         """Nobody knows anybody."""

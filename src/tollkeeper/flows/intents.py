@@ -1,0 +1,43 @@
+"""What a provider is told about an order: made of committed rows only, so that asking again asks the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from tollkeeper.payments import queries as payment_queries
+from tollkeeper.payments.providers import Intent, Item
+from tollkeeper.payments.registry import get_provider
+from tollkeeper.sales.queries import OrderView
+
+
+def return_url(number: str) -> str:
+    """Where the payer comes back to."""
+    return f"{settings.PUBLIC_URL}/checkout/{number}/return"
+
+
+def intent_of(order: OrderView, attempt: Any) -> Intent:
+    """The intent of an attempt (a row of ``payments``) at an order."""
+    remote = get_provider(attempt.provider).remote
+    back = return_url(order.number)
+    renews = order.lines[0].terms.kind == "subscription" and order.total_minor > 0
+    return Intent(
+        attempt=str(attempt.pk),
+        generation=attempt.generation,
+        order=order.number,
+        customer=order.customer,
+        payer=payment_queries.payer_reference(
+            order.customer_id, attempt.provider, order.live, attempt.created_at
+        ),
+        items=tuple(
+            Item(line.title, line.amount_minor // line.quantity, line.quantity) for line in order.lines
+        ),
+        currency=order.currency,
+        period=order.lines[0].terms.period if renews else None,
+        success_url=f"{back}?session_id={{CHECKOUT_SESSION_ID}}" if remote else back,
+        cancel_url=f"{settings.PUBLIC_URL}/checkout/{order.number}/cancelled",
+        created_at=attempt.created_at,
+        expires_at=attempt.expires_at,
+        language=order.language,
+    )

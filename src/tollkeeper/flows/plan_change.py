@@ -1,0 +1,184 @@
+"""Another plan: a dearer one at once, for the difference; a cheaper one with the next period.
+
+What the rest of the period costs is reckoned by seconds with the largest remainder and is an
+order like any other, so it is exact, is seen before it is paid, and works with every provider.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.money import tax_inside
+from tollkeeper.core.period import Period, prorate
+from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
+from tollkeeper.kit.jobs import Context, enqueue, job
+from tollkeeper.payments.providers import Item
+from tollkeeper.payments.registry import get_provider
+from tollkeeper.sales import plans, records
+from tollkeeper.sales import queries as sales_queries
+from tollkeeper.sales import services as sales
+from tollkeeper.sales.plans import CannotChange, Offer
+
+LEAST_LEFT = dt.timedelta(hours=24)
+"""So close to the end of a period an upgrade waits for the next one."""
+
+OPEN_FOR = dt.timedelta(hours=2)
+"""How long the price of an upgrade holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a change means. ``kind`` is ``upgrade`` (``due_minor`` now) or ``downgrade`` (from ``at``)."""
+
+    kind: str
+    due_minor: int
+    credit_minor: int
+    currency: str
+    title: str
+    amount_minor: int
+    period: str
+    at: dt.datetime
+    units: tuple[tuple[str, int], ...]
+
+
+def quote_change(customer_id: int, number: str, plan: str, price: str) -> Quote:
+    """What changing to ``plan`` would cost and give, without doing it.
+
+    Raises ``sales.plans.NoSuchPlan``, ``CannotChange`` and ``catalog.queries.NotOffered``.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        held = plans.own_plan(customer_id, number)
+        offer, span = _offer(held, plan, price), plans.present_period(held, now)
+        return _quote(held, offer, span, now)
+
+
+def change_plan(customer_id: int, number: str, plan: str, price: str, *, language: str = "en") -> str:
+    """Change a plan; answers the number of the order that pays for an upgrade, or empty text.
+
+    Raises as :func:`quote_change`.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        held = plans.own_plan(customer_id, number)
+        offer, span = _offer(held, plan, price), plans.present_period(held, now)
+        quote = _quote(held, offer, span, now)
+        change = plans.request_change(held, offer, quote.kind, now)
+        if quote.kind == "downgrade":
+            enqueue("push_change", f"change:push:{change.pk}", change_id=change.pk)
+            return ""
+        if span.ends_at - now < LEAST_LEFT:
+            raise CannotChange("ends_soon")
+        line = records.line(
+            title=f"{held.title} → {offer.plan.name}",
+            offer=offer,
+            amount_minor=quote.due_minor,
+            tax_minor=tax_inside(quote.due_minor, offer.tax_bp),
+            terms=encode(_difference(held, offer, span, now)),
+            starts_at=now,
+            ends_at=span.ends_at,
+        )
+        order = plans.order_change(change, line, expires_at=now + OPEN_FOR, language=language)
+    return order.number
+
+
+def keep_present_plan(customer_id: int, number: str) -> bool:
+    """Take a downgrade back while the period lasts; False if there is none."""
+    with transaction.atomic():
+        held = plans.own_plan(customer_id, number)
+        held.version += 1
+        held.save(update_fields=["version"])
+        found = plans.withdraw_change(held)
+        if found:
+            enqueue(
+                "push_price", f"price:{held.pk}:{held.version}", subscription_id=held.pk, turn=held.version
+            )
+    return found
+
+
+def _offer(held: Any, plan: str, price: str) -> Offer:
+    shop = catalog.current_shop()
+    tax = sales.Tax(shop.tax.mode, shop.tax.rates.get(shop.seller.country, 0))
+    offer = plans.offer(catalog.get_plan(plan), catalog.get_price(plan, price), tax)
+    plans.check_change(held, offer)
+    return offer
+
+
+def _quote(held: Any, offer: Offer, span: Period, now: dt.datetime) -> Quote:
+    _, credit = prorate(held.amount_minor, span, now)
+    _, cost = prorate(offer.amount_minor, span, now)
+    upgrade = offer.amount_minor > held.amount_minor
+    extra = _difference(held, offer, span, now).grants if upgrade else ()
+    return Quote(
+        kind="upgrade" if upgrade else "downgrade",
+        due_minor=cost - credit if upgrade else 0,
+        credit_minor=credit if upgrade else 0,
+        currency=held.currency,
+        title=offer.plan.name,
+        amount_minor=offer.amount_minor,
+        period=held.period,
+        at=now if upgrade else span.ends_at,
+        units=tuple((grant.unit, grant.amount) for grant in extra),
+    )
+
+
+def _difference(held: Any, offer: Offer, span: Period, now: dt.datetime) -> LineTerms:
+    """The new plan's rights, and of its units what the rest of the period is worth beyond the old plan's."""
+    new, old = offer.plan.line(offer.price.id), decode_line_terms(held.terms)
+    have: dict[str, int] = {}
+    for grant in old.grants:
+        have[grant.unit] = have.get(grant.unit, 0) + (grant.amount if grant.per == "period" else 0)
+    grants = []
+    for grant in new.grants:
+        if grant.per != "period":
+            continue
+        more = grant.amount - have.pop(grant.unit, 0)
+        _, share = prorate(max(0, more), span, now)
+        if share:
+            grants.append(GrantTerms(grant.unit, share, grant.priority, None, "period"))
+    return msgspec.structs.replace(new, grants=tuple(grants))
+
+
+@job("apply_change", purpose="order", attempts=40)
+def apply_change(context: Context, order_id: int) -> None:
+    """An upgrade was paid: from the next period on its price is asked for."""
+    change_id = sales_queries.change_of(order_id)
+    if change_id is None:
+        return
+    context.call("push", _push, change_id)
+    context.step("apply", _apply, change_id)
+
+
+@job("push_change", purpose="order", attempts=40)
+def push_change(context: Context, change_id: int) -> None:
+    """A downgrade is told to the provider at once and is in force with the next period."""
+    context.call("push", _push, change_id)
+
+
+@job("push_price", purpose="order", attempts=40)
+def push_price(context: Context, subscription_id: int, turn: int) -> None:
+    """Tell the provider the price that a plan has now."""
+    plan = sales_queries.get_plan(subscription_id)
+    item = Item(plan.title, plan.amount_minor)
+    get_provider(plan.provider).change(plan.reference, item, plan.currency, f"{plan.subscription}-{turn}")
+
+
+def _push(change_id: int) -> str:
+    change = records.change(change_id)
+    if change.state == "withdrawn":
+        return "withdrawn"
+    item = Item(change.title, change.amount_minor)
+    get_provider(change.provider).change(change.reference, item, change.currency, f"plan-{change_id}")
+    return "pushed"
+
+
+def _apply(change_id: int) -> str:
+    records.apply_change(change_id, timezone.now())
+    return "applied"

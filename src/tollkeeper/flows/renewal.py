@@ -1,0 +1,233 @@
+"""What happens every month: paid periods open, unpaid ones are asked for, and some plans end.
+
+A period opens when its invoice is paid, never because a subscription says it is active. The
+provider's truth is looked up; events, the sweeper and pages all come through
+:func:`look_at_subscription`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from tollkeeper.accounts import queries as accounts
+from tollkeeper.accounts import services as account_verbs
+from tollkeeper.core.money import show
+from tollkeeper.core.settlement import Collected
+from tollkeeper.flows.purchase import begin_payment
+from tollkeeper.flows.reconcile import reconcile
+from tollkeeper.kit.jobs import Context, enqueue, job, schedule
+from tollkeeper.payments import queries as payment_queries
+from tollkeeper.payments import services as payments
+from tollkeeper.payments.providers import Asked, Missing, Refused
+from tollkeeper.payments.registry import get_provider
+from tollkeeper.sales import plans
+from tollkeeper.sales import queries as sales_queries
+from tollkeeper.sales.queries import PlanView
+
+GRACE = dt.timedelta(days=7)
+"""How long an unpaid plan stays merely overdue."""
+
+REMINDERS = (dt.timedelta(0), dt.timedelta(days=3), dt.timedelta(days=6))
+"""When a customer is reminded of an unpaid renewal, counted from the first failure."""
+
+
+def look_at_subscription(provider: str, reference: str, invoice: str = "") -> bool:
+    """Bring a subscription up to date, and open the period of ``invoice`` if it is paid.
+
+    False if it is none of ours. Raises ``ProviderError`` if the provider does not answer.
+    """
+    try:
+        fact = get_provider(provider).subscription(reference)
+    except Missing:
+        return False
+    plan = sales_queries.find_plan(provider, reference)
+    if plan is None:
+        order = sales_queries.find_order(fact.order) if fact.order else None
+        if order is None:
+            return False
+        reconcile(order.order_id)  # which begins it, if it is paid
+        plan = sales_queries.find_plan(provider, reference)
+        if plan is None:
+            return True
+    for name in dict.fromkeys(filter(None, (invoice, fact.invoice))):
+        _take_invoice(plan, name)
+    with transaction.atomic():
+        row = plans.lock_plan(plan.subscription_id)
+        before = plans.apply_fact(row, fact, timezone.now())
+        if row.state == "past_due" and before != "past_due":
+            _remind(row.pk, row.past_due_at)
+        elif row.state == "cancelled" and before != "cancelled":
+            enqueue("mail_plan", f"mail:plan_ended:{row.pk}", subscription_id=row.pk, template="plan_ended")
+    return True
+
+
+def _take_invoice(plan: PlanView, invoice: str) -> None:
+    known = plans.period_order(plan.subscription_id, invoice)
+    known = known or payment_queries.order_of(plan.provider, reference=invoice)
+    if known is not None:
+        reconcile(known)
+        return
+    ask = Asked("", "", invoice, plan.amount_minor, plan.currency, settings.ENV.live, "processing")
+    told = get_provider(plan.provider).fetch(ask)
+    if told.state != "succeeded" or told.renewal is None or told.renewal.starts_at is None:
+        return
+    order_id = _open(plan, invoice, told, told.renewal.starts_at)
+    reconcile(order_id)
+
+
+def _open(plan: PlanView, invoice: str, told: Collected, starts_at: dt.datetime) -> int:
+    now = timezone.now()
+    with transaction.atomic():
+        row = plans.lock_plan(plan.subscription_id)
+        # an hour into the period: the provider's clock may differ by some seconds
+        order, fresh = plans.renew(row, instant=starts_at + dt.timedelta(hours=1), source=invoice, now=now)
+        if fresh:
+            payments.adopt(
+                order.pk,
+                plan.provider,
+                told,
+                asked_minor=order.total_minor,
+                currency=order.currency,
+                live=order.live,
+                now=now,
+            )
+    return order.pk
+
+
+@schedule("renew_plans", every_s=300, purpose="order")
+def renew_plans(context: Context) -> None:
+    """Open the next period of what we renew ourselves, and ask after what should have been heard of."""
+    now = timezone.now()
+    slot = int(now.timestamp()) // 3600
+    with transaction.atomic():
+        for subscription_id in sales_queries.plans_to_renew("free", now):
+            enqueue("renew_own", f"renew:{subscription_id}:{slot}", subscription_id=subscription_id)
+        for name in payment_queries.providers_in_use():
+            if not get_provider(name).remote:
+                continue
+            for subscription_id, _ in sales_queries.plans_to_check(name, now):
+                enqueue("look_at_plan", f"look:{subscription_id}:{slot}", subscription_id=subscription_id)
+
+
+@job("look_at_plan", purpose="order")
+def look_at_plan(context: Context, subscription_id: int) -> None:
+    """A look at the provider, because no event came."""
+    plan = sales_queries.get_plan(subscription_id)
+    look_at_subscription(plan.provider, plan.reference)
+
+
+@job("renew_own", purpose="order")
+def renew_own(context: Context, subscription_id: int) -> None:
+    """The next period of a plan that costs nothing; days on which no worker ran are not made up for."""
+    now = timezone.now()
+    with transaction.atomic():
+        row = plans.lock_plan(subscription_id)
+        if row.state not in ("active", "past_due") or row.amount_minor:
+            return
+        if row.ends_with_period:
+            plans.end(row, now)
+            return
+        order, _ = plans.renew(row, instant=now, source=f"{row.reference}:{now:%Y%m%d%H}", now=now)
+    begin_payment(order.number, "free")
+
+
+# ---- what the customer wishes
+
+
+def cancel_plan(customer_id: int, number: str) -> None:
+    """End a plan with its paid period. Raises ``sales.plans.NoSuchPlan``."""
+    _wish(customer_id, number, True)
+
+
+def keep_plan(customer_id: int, number: str) -> None:
+    """Take a cancellation back while the period lasts. Raises ``sales.plans.NoSuchPlan``."""
+    _wish(customer_id, number, False)
+
+
+def _wish(customer_id: int, number: str, ends: bool) -> None:
+    with transaction.atomic():
+        row = plans.own_plan(customer_id, number)
+        row.ends_with_period = ends
+        row.version += 1
+        row.save(update_fields=["ends_with_period", "version"])
+        enqueue("push_wish", f"wish:{row.pk}:{row.version}", subscription_id=row.pk, ends=int(ends))
+
+
+@job("push_wish", purpose="order", attempts=40)
+def push_wish(context: Context, subscription_id: int, ends: int) -> None:
+    """Tell the provider whether a plan goes on."""
+    plan = sales_queries.get_plan(subscription_id)
+    provider = get_provider(plan.provider)
+    if ends:
+        provider.cancel(plan.reference, at_end=True)
+    else:
+        provider.resume(plan.reference)
+    if provider.remote:
+        look_at_subscription(plan.provider, plan.reference)
+
+
+def portal_url(customer_id: int, back: str) -> str:
+    """Where the customer changes how a plan is paid. Raises ``Refused`` if there is nothing to change."""
+    plan = sales_queries.current_plan(customer_id)
+    if plan is None:
+        raise Refused("no_plan")
+    payer = payment_queries.payer_reference(customer_id, plan.provider, settings.ENV.live, timezone.now())
+    if not payer:
+        raise Refused("no_payer")
+    return get_provider(plan.provider).portal(payer, back)
+
+
+# ---- what was not paid
+
+
+def _remind(subscription_id: int, since: dt.datetime | None) -> None:
+    begin = since or timezone.now()
+    for number, wait in enumerate(REMINDERS):
+        key = f"mail:payment_failed:{subscription_id}:{begin:%Y%m%d%H%M}:{number}"
+        enqueue(
+            "mail_plan",
+            key,
+            run_at=begin + wait,
+            subscription_id=subscription_id,
+            template="payment_failed",
+        )
+    enqueue(
+        "end_grace",
+        f"grace:{subscription_id}:{begin:%Y%m%d%H%M}",
+        run_at=begin + GRACE,
+        subscription_id=subscription_id,
+    )
+
+
+@job("end_grace", purpose="order")
+def end_grace(context: Context, subscription_id: int) -> None:
+    """A plan that is still unpaid after the time of grace is suspended."""
+    with transaction.atomic():
+        plans.suspend(plans.lock_plan(subscription_id))
+
+
+@job("mail_plan", purpose="order")
+def mail_plan(context: Context, subscription_id: int, template: str) -> None:
+    """Tell the customer about a plan, if it is still true."""
+    plan = sales_queries.get_plan(subscription_id)
+    if template == "payment_failed" and plan.state not in ("past_due", "suspended"):
+        return
+    context.call("send", _mail, plan, template)
+
+
+def _mail(plan: PlanView, template: str) -> str:
+    language = accounts.language_of(accounts.get_customer(plan.customer_id).owner_id)
+    values = {
+        "title": plan.title,
+        "amount": show(plan.amount_minor, plan.currency, language),
+        "until": (plan.past_due_at + GRACE).date() if plan.past_due_at else None,
+        "link": f"{settings.PUBLIC_URL}/console/orders/",
+    }
+    return "sent" if account_verbs.write_to(plan.customer_id, template, values) else "nobody"
+
+
+__all__ = ["cancel_plan", "keep_plan", "look_at_subscription", "portal_url"]

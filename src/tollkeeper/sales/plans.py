@@ -1,0 +1,282 @@
+"""Verbs that write subscriptions, their periods and changes. Each assumes the caller's transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from tollkeeper.core import period as periods
+from tollkeeper.core.period import Period
+from tollkeeper.core.settlement import SubscriptionFact, towards
+from tollkeeper.core.states import ORDER, SUBSCRIPTION, step
+from tollkeeper.core.terms import PlanTerms, PriceTerms, decode_line_terms, encode
+from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription, SubscriptionPeriod
+from tollkeeper.sales.services import LIVE, Tax
+
+
+class NoSuchPlan(LookupError):
+    """The customer has no such live subscription."""
+
+
+class CannotChange(Exception):
+    """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``, ``ends_soon``, ``pending``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a subscription would be on another plan, frozen."""
+
+    plan: PlanTerms
+    price: PriceTerms
+    amount_minor: int
+    tax_minor: int
+    tax_bp: int
+
+
+def offer(plan: PlanTerms, price: PriceTerms, tax: Tax) -> Offer:
+    """A plan at a price with its tax."""
+    amount, tax_minor = tax.of(price.amount_minor)
+    return Offer(plan, price, amount, tax_minor, tax.rate_bp if tax.mode != "none" else 0)
+
+
+def renews(order: Order) -> bool:
+    """True if the order bought something with periods."""
+    return decode_line_terms(order.lines.get().terms).period is not None
+
+
+def lock_plan(subscription_id: int) -> Subscription:
+    """The subscription, locked until the transaction ends."""
+    return Subscription.objects.select_for_update().get(pk=subscription_id)
+
+
+def own_plan(customer_id: int, number: str) -> Subscription:
+    """A customer's live subscription, locked; raises :class:`NoSuchPlan`."""
+    rows = Subscription.objects.select_for_update().filter(customer_id=customer_id, number=number)
+    row = rows.filter(state__in=LIVE).first()
+    if row is None:
+        raise NoSuchPlan(number)
+    return row
+
+
+def subscribe(
+    order: Order, *, provider: str, reference: str, source: str, anchor_at: dt.datetime
+) -> Subscription | None:
+    """Begin the subscription that a paid order bought and open its first period; once.
+
+    Answers None if the customer has another live one of the same plan: the caller gives the
+    money back and tells an operator.
+    """
+    line = order.lines.get()
+    if order.subscription_id:
+        return order.subscription
+    try:
+        with transaction.atomic():
+            made = Subscription.objects.create(
+                customer_id=order.customer_id,
+                plan=line.plan,
+                plan_version=line.plan_version,
+                price=line.price,
+                period=decode_line_terms(line.terms).period or "month",
+                terms=line.terms,
+                title=line.title,
+                currency=order.currency,
+                amount_minor=order.total_minor,
+                tax_minor=line.tax_minor,
+                tax_bp=line.tax_bp,
+                live=order.live,
+                provider=provider,
+                reference=reference,
+                state=step(SUBSCRIPTION, SUBSCRIPTION.initial, "start"),
+                anchor_at=anchor_at,
+            )
+    except IntegrityError:
+        return None
+    order.subscription = made
+    order.save(update_fields=["subscription"])
+    _open_period(made, order, number=0, source=source)
+    return made
+
+
+def _open_period(subscription: Subscription, order: Order, *, number: int, source: str) -> SubscriptionPeriod:
+    span = periods.nth(subscription.anchor_at, subscription.period, number)
+    row, _ = SubscriptionPeriod.objects.get_or_create(
+        subscription=subscription,
+        number=number,
+        defaults={"starts_at": span.starts_at, "ends_at": span.ends_at, "order": order, "source": source},
+    )
+    order.lines.filter(starts_at=None).update(starts_at=row.starts_at, ends_at=row.ends_at)
+    return row
+
+
+def period_order(subscription_id: int, source: str) -> int | None:
+    """The order of the period that ``source`` paid for, if it was opened."""
+    rows = SubscriptionPeriod.objects.filter(subscription_id=subscription_id, source=source)
+    return rows.values_list("order_id", flat=True).first()
+
+
+def renew(
+    subscription: Subscription, *, instant: dt.datetime, source: str, now: dt.datetime
+) -> tuple[Order, bool]:
+    """The order for the period that holds ``instant``, of a locked subscription; (order, True if new).
+
+    A period that was opened by something else already holds the new order for review: nobody
+    pays twice for the same days unseen.
+    """
+    if (known := period_order(subscription.pk, source)) is not None:
+        return Order.objects.get(pk=known), False
+    span = periods.at(subscription.anchor_at, subscription.period, instant)
+    _apply_downgrade(subscription, now)
+    taken = subscription.periods.filter(number=span.number).exists()
+    order = Order.objects.create(
+        customer_id=subscription.customer_id,
+        kind="renewal",
+        offer=f"{subscription.plan}/{subscription.price}",
+        subscription=subscription,
+        lifecycle=step(ORDER, ORDER.initial, "confirm"),
+        review="period_twice" if taken else "",
+        currency=subscription.currency,
+        total_minor=subscription.amount_minor,
+        tax_minor=subscription.tax_minor,
+        live=subscription.live,
+        created_at=now,
+    )
+    OrderLine.objects.create(
+        order=order,
+        title=subscription.title,
+        plan=subscription.plan,
+        plan_version=subscription.plan_version,
+        price=subscription.price,
+        amount_minor=subscription.amount_minor,
+        tax_minor=subscription.tax_minor,
+        tax_bp=subscription.tax_bp,
+        terms=subscription.terms,
+    )
+    if not taken:
+        _open_period(subscription, order, number=span.number, source=source)
+    return order, True
+
+
+def apply_fact(subscription: Subscription, fact: SubscriptionFact, now: dt.datetime) -> str:
+    """Bring a locked subscription up to the provider's truth; answers its state before."""
+    before = subscription.state
+    subscription.state = towards(SUBSCRIPTION, before, fact.state)
+    subscription.ends_with_period = fact.ends_with_period
+    if subscription.state == "past_due":
+        subscription.past_due_at = subscription.past_due_at or now
+    elif subscription.state == "active":
+        subscription.past_due_at = None
+    if subscription.state == "cancelled" and subscription.ended_at is None:
+        subscription.ended_at = fact.ended_at or now
+    subscription.save()
+    return before
+
+
+def suspend(subscription: Subscription) -> bool:
+    """The time of grace is over; False if it was paid or ended meanwhile."""
+    if subscription.state != "past_due":
+        return False
+    subscription.state = step(SUBSCRIPTION, subscription.state, "suspend")
+    subscription.save(update_fields=["state"])
+    return True
+
+
+def end(subscription: Subscription, now: dt.datetime) -> None:
+    """The subscription is over."""
+    subscription.state = step(SUBSCRIPTION, subscription.state, "cancel")
+    subscription.ended_at = now
+    subscription.save(update_fields=["state", "ended_at"])
+    subscription.changes.filter(state="requested").update(state="withdrawn")
+
+
+def present_period(subscription: Subscription, now: dt.datetime) -> Period:
+    """The paid period that holds ``now``; raises :class:`CannotChange`."""
+    row = subscription.periods.filter(starts_at__lte=now, ends_at__gt=now).order_by("-number").first()
+    if subscription.state != "active" or row is None or subscription.ends_with_period:
+        raise CannotChange("not_active")
+    return Period(row.number, row.starts_at, row.ends_at)
+
+
+def check_change(subscription: Subscription, other: Offer) -> None:
+    """Raises :class:`CannotChange` if a subscription cannot become what is offered."""
+    if other.price.currency != subscription.currency:
+        raise CannotChange("other_currency")
+    if (other.price.period or other.plan.period) != subscription.period:
+        raise CannotChange("other_period")
+    if (other.plan.slug, other.price.id) == (subscription.plan, subscription.price):
+        raise CannotChange("same")
+
+
+def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.datetime) -> PlanChange:
+    """Write down a change of a locked subscription; one that waits is replaced."""
+    for waiting in subscription.changes.filter(state="requested"):
+        if waiting.order is not None and waiting.order.money != "unpaid":
+            raise CannotChange("pending")
+        waiting.state = "withdrawn"
+        waiting.save(update_fields=["state"])
+    return PlanChange.objects.create(
+        subscription=subscription,
+        kind=kind,
+        plan=other.plan.slug,
+        plan_version=other.plan.version,
+        price=other.price.id,
+        title=other.plan.name,
+        terms=encode(other.plan.line(other.price.id)),
+        amount_minor=other.amount_minor,
+        tax_minor=other.tax_minor,
+        tax_bp=other.tax_bp,
+        created_at=now,
+    )
+
+
+def order_change(change: PlanChange, line: OrderLine, *, expires_at: dt.datetime, language: str) -> Order:
+    """The order by which an upgrade is paid; ``line`` says what the rest of the period gives."""
+    held = change.subscription
+    order = Order.objects.create(
+        customer_id=held.customer_id,
+        kind="change",
+        offer=f"{change.plan}/{change.price}",
+        subscription=held,
+        lifecycle=step(ORDER, ORDER.initial, "confirm"),
+        currency=held.currency,
+        total_minor=line.amount_minor,
+        tax_minor=line.tax_minor,
+        live=held.live,
+        language=language,
+        created_at=change.created_at,
+        expires_at=expires_at,
+    )
+    line.order = order
+    line.save()
+    change.order = order
+    change.save(update_fields=["order"])
+    return order
+
+
+def apply_change(change: PlanChange, now: dt.datetime) -> None:
+    """From now on the subscription is what the change says."""
+    held = change.subscription
+    held.plan, held.plan_version, held.price = change.plan, change.plan_version, change.price
+    held.title, held.terms = change.title, change.terms
+    held.amount_minor, held.tax_minor, held.tax_bp = change.amount_minor, change.tax_minor, change.tax_bp
+    held.version += 1
+    held.save()
+    change.state, change.applied_at = "applied", now
+    change.save(update_fields=["state", "applied_at"])
+
+
+def _apply_downgrade(subscription: Subscription, now: dt.datetime) -> None:
+    for change in subscription.changes.filter(state="requested", kind="downgrade"):
+        change.subscription = subscription
+        apply_change(change, now)
+
+
+def withdraw_change(subscription: Subscription) -> bool:
+    """Forget a downgrade that waits for the end of the period; False if there is none."""
+    waiting = subscription.changes.filter(state="requested", kind="downgrade")
+    return waiting.update(state="withdrawn") > 0

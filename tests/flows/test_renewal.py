@@ -1,0 +1,199 @@
+"""Every month once: periods open when they are paid, and only then."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tests.services.money import Till
+from tollkeeper.accounts import services as accounts
+from tollkeeper.flows import renewal
+from tollkeeper.payments.models import Document
+from tollkeeper.payments.providers import Refused
+from tollkeeper.sales import plans, queries
+from tollkeeper.sales.models import Order, Subscription, SubscriptionPeriod
+
+DAY = 86_400
+
+
+def plan_of(customer: int) -> queries.PlanView:
+    found = queries.current_plan(customer)
+    assert found is not None
+    return found
+
+
+def periods() -> list[SubscriptionPeriod]:
+    return list(SubscriptionPeriod.objects.order_by("number"))
+
+
+def outcome(till: Till, text: str) -> None:
+    (sub,) = till.engine.store.all("subscription")
+    till.engine.bank.use_card(sub["id"], text)
+
+
+def test_each_month_is_an_order_a_period_and_a_receipt(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    for _ in range(3):
+        till.engine.bank.advance(31 * DAY)
+        till.deliver()
+    found = periods()
+    assert [p.number for p in found] == [0, 1, 2, 3]
+    assert all(one.ends_at == two.starts_at for one, two in pairwise(found))
+    assert Document.objects.count() == Order.objects.filter(money="paid").count() == 4
+    assert till.jobs("fulfil_line") == 4
+    assert [o.kind for o in Order.objects.order_by("pk")] == ["purchase", "renewal", "renewal", "renewal"]
+
+
+def test_a_renewal_gives_the_units_of_its_own_period(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    assert till.spendable(customer) == 100_000
+    till.engine.bank.advance(31 * DAY)
+    till.deliver()
+    till.hand_over()
+    line = Order.objects.get(kind="renewal").lines.get()
+    two = periods()[1]
+    assert (line.starts_at, line.ends_at) == (two.starts_at, two.ends_at)
+    # the clock of this machine has not moved: the next month's units are not spendable yet
+    assert till.spendable(customer) == 100_000
+
+
+def test_events_twice_and_shuffled_open_a_period_once(till: Till) -> None:
+    till.courier.knobs.set({"duplicate": 1.0, "reorder": 1.0})
+    till.bought(till.customer(), "pro")
+    for _ in range(2):
+        till.engine.bank.advance(31 * DAY)
+        till.deliver()
+        till.wake()
+        till.work()
+    assert [p.number for p in periods()] == [0, 1, 2]
+    assert Order.objects.count() == 3
+
+
+def test_lost_events_are_made_up_for_by_a_look(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    till.courier.knobs.drop = 1.0
+    till.engine.bank.advance(31 * DAY)
+    plan = plan_of(customer)
+    renewal.look_at_subscription(plan.provider, plan.reference)
+    assert [p.number for p in periods()] == [0, 1]
+
+
+def test_events_that_could_not_be_delivered_are_fetched(till: Till) -> None:
+    till.bought(till.customer(), "pro")
+    till.courier.knobs.drop = 1.0
+    till.engine.bank.advance(31 * DAY)
+    till.catch_up()
+    assert [p.number for p in periods()] == [0, 1]
+
+
+def test_an_unpaid_renewal_is_past_due_reminded_and_paid_later(till: Till, mailoutbox: list) -> None:  # type: ignore[type-arg]
+    person = accounts.create_person("planted@example.org", None)
+    customer = accounts.ensure_customer(person)
+    till.bought(customer, "pro")
+    outcome(till, "declines_later")
+    till.engine.bank.advance(32 * DAY)
+    till.deliver()
+    plan = plan_of(customer)
+    assert plan.state == "past_due"
+    assert plan.past_due_at is not None
+    assert [p.number for p in periods()] == [0]
+    assert [m.to for m in mailoutbox] == [["planted@example.org"]]
+    assert "$29.00" in mailoutbox[0].body
+    outcome(till, "ok")
+    till.deliver()
+    assert plan_of(customer).state == "active"
+    assert [p.number for p in periods()] == [0, 1]
+    till.wake()
+    till.work()
+    assert len(mailoutbox) == 1
+
+
+def test_grace_ends_in_suspension_then_in_the_end(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    outcome(till, "declines_later")
+    till.engine.bank.advance(32 * DAY)
+    till.deliver()
+    till.wake()
+    till.work()
+    assert plan_of(customer).state == "suspended"
+    till.engine.bank.advance(30 * DAY)
+    till.deliver()
+    assert queries.current_plan(customer) is None
+    assert Subscription.objects.get().ended_at is not None
+
+
+def test_a_cancelled_plan_lasts_to_the_end_of_its_period(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    renewal.cancel_plan(customer, plan_of(customer).subscription)
+    till.deliver()
+    assert plan_of(customer).ends_with_period
+    assert plan_of(customer).state == "active"
+    till.engine.bank.advance(32 * DAY)
+    till.deliver()
+    assert queries.current_plan(customer) is None
+    assert [p.number for p in periods()] == [0]
+    assert till.order(customer, "pro")
+
+
+def test_a_cancellation_can_be_taken_back(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    name = plan_of(customer).subscription
+    renewal.cancel_plan(customer, name)
+    renewal.keep_plan(customer, name)
+    till.deliver()
+    till.engine.bank.advance(32 * DAY)
+    till.deliver()
+    assert plan_of(customer).state == "active"
+
+
+def test_nobody_ends_the_plan_of_another(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    with pytest.raises(plans.NoSuchPlan):
+        renewal.cancel_plan(till.customer(), plan_of(customer).subscription)
+
+
+def test_a_free_plan_renews_by_itself_and_ends_when_wished(till: Till) -> None:
+    customer = till.customer()
+    renewal.begin_payment(till.order(customer, "free"))
+    till.hand_over()
+    till.age_plan(customer, days=40)
+    till.renew()
+    assert [p.number for p in periods()] == [0, 1]
+    assert till.jobs("fulfil_line") == 2
+    till.renew()
+    assert len(periods()) == 2
+    renewal.cancel_plan(customer, plan_of(customer).subscription)
+    till.work()
+    till.age_plan(customer, days=40)
+    till.renew()
+    assert queries.current_plan(customer) is None
+
+
+def test_the_portal_is_for_those_who_pay(till: Till) -> None:
+    customer = till.customer()
+    with pytest.raises(Refused):
+        renewal.portal_url(customer, "http://shop.invalid/")
+    till.bought(customer, "pro")
+    assert renewal.portal_url(customer, "http://shop.invalid/").startswith("http://fakestripe.invalid/p/")
+
+
+def test_a_period_billed_twice_waits_for_a_person(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    till.engine.bank.advance(31 * DAY)
+    till.deliver()
+    (sub,) = till.engine.store.all("subscription")
+    bill = till.engine.bank.bill(sub, 2900, "subscription_cycle")
+    till.engine.bank.collect(sub)
+    till.deliver()
+    assert bill["status"] == "paid"
+    assert [o.review for o in Order.objects.order_by("pk")] == ["", "", "period_twice"]
+    assert till.jobs("fulfil_line") == 2
