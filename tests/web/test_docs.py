@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -87,6 +88,30 @@ def test_refusals_can_be_linked(client: Client) -> None:
     html = client.get("/docs/errors/").content.decode()
     for code in ("rate_limited", "quota_spent", "key_unknown"):
         assert f'<tr id="{code}">' in html
+
+
+@pytest.fixture
+def gettoken(monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr(settings, "ENV", replace(settings.ENV, shop=settings.ENV.shop.parent / "gettoken"))
+    services.load_shop(settings.ENV.shop)
+    return Client()
+
+
+def test_a_shop_that_sells_tokens(gettoken: Client) -> None:
+    for page in pages():
+        assert gettoken.get(page).status_code == 200, page
+    index = gettoken.get("/docs/").content.decode()
+    assert "by tokens" in index
+    rules = gettoken.get("/docs/errors/").content.decode()
+    assert "tern-1-mini" in rules
+    assert "0.48" in rules
+    assert "Anthropic-compatible" in rules
+
+
+def test_words_of_the_shop_in_another_language(gettoken: Client) -> None:
+    html = gettoken.get("/docs/errors/", headers={"accept-language": "zh-hans"}).content.decode()
+    assert "进阶" in html
+    assert "额度" in html
 
 
 def test_a_call_that_is_not_there(client: Client) -> None:

@@ -172,6 +172,4 @@ def _shown(request: HttpRequest, customer_id: int, key_id: int | None, text: Key
         "example": example_route(catalog.gate_terms()),
         "gate_url": settings.ENV.gate_url,
     }
-    response = render(request, "console/key_shown.html", values)
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "console/key_shown.html", values)

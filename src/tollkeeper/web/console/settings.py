@@ -45,7 +45,8 @@ def profile(request: HttpRequest, customer_id: int) -> HttpResponse:
     else:
         form = Profile(initial={"nickname": user.nickname or "", "language": user.language})
     public_id = accounts.get_customer(customer_id).public_id
-    return render(request, "console/settings.html", {"form": form, "public_id": public_id})
+    status = 422 if form.is_bound else 200
+    return render(request, "console/settings.html", {"form": form, "public_id": public_id}, status=status)
 
 
 def _save(request: HttpRequest, form: Profile) -> HttpResponse:

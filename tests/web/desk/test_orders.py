@@ -1,0 +1,41 @@
+"""Orders on the desk: found by number, asked about, told by pseudonym."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from tests.web.story import Story
+from tollkeeper.payments.providers import Unsure
+
+
+def test_found_by_number(story: Story) -> None:
+    desk = story.client(story.staff)
+    url = reverse("desk_orders")
+    assert desk.get(url, {"number": story.number.lower()})["Location"].endswith(f"{story.number}/")
+    page = desk.get(url, {"number": "TK-NONE"}).content.decode()
+    assert "There is no order TK-NONE" in page
+    assert story.number not in desk.get(url, {"held": "1"}).content.decode()
+
+
+def test_asking_the_provider(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = story.client(story.staff)
+    url = reverse("desk_order_ask", args=[story.number])
+    assert "up to date" in desk.post(url, follow=True).content.decode()
+
+    def silent(*_: object, **__: object) -> None:
+        raise Unsure("no answer")
+
+    story.till.pay(story.unpaid)
+    monkeypatch.setattr(type(story.till.provider), "fetch", silent)
+    answer = desk.post(reverse("desk_order_ask", args=[story.unpaid]), follow=True)
+    assert "did not answer" in answer.content.decode()
+
+
+def test_a_customer_is_found_by_number(story: Story) -> None:
+    desk = story.client(story.staff)
+    number = story.owner.customer.public_id
+    assert desk.get(reverse("desk_customers"), {"number": number})["Location"].endswith(f"{number}/")
+    assert "There is no customer" in desk.get(reverse("desk_customers"), {"number": "cus_x"}).content.decode()
+    page = desk.get(reverse("desk_customer", args=[number])).content.decode()
+    assert story.number in page
