@@ -84,10 +84,15 @@ def test_what_a_line_freezes(tmp_path: Path) -> None:
 
 def test_words_in_another_language(tmp_path: Path) -> None:
     text = SMALL.replace('languages = ["en"]', 'languages = ["en", "de"]').replace(
-        "[upstreams.main]", '[plans.basic.words.de]\nname = "Grund"\nfeatures = ["alles"]\n[upstreams.main]'
+        "[upstreams.main]",
+        '[brand.words.de]\ntagline = "klein"\n[units.calls.words.de]\none = "Aufruf"\nmany = "Aufrufe"\n'
+        '[plans.basic.words.de]\nname = "Grund"\nfeatures = ["alles"]\n[upstreams.main]',
     )
     services.load_shop(write(tmp_path, text))
     assert queries.list_plans("de")[0].name == "Grund"
+    assert queries.current_shop("de").tagline == "klein"
+    assert queries.current_shop("de").units["calls"].many == "Aufrufe"
+    assert queries.current_shop("fr") == queries.current_shop()
     assert queries.list_plans("fr")[0].name == queries.list_plans()[0].name == "Basic"
 
 

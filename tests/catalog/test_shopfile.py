@@ -59,7 +59,7 @@ SPOILT = [
     (LIMIT, 'target = "there"', "plans.basic.target", 22, "needs no target"),
     (LIMIT, 'routes = ["two"]', "plans.basic.routes[0]", 22, "no route 'two'"),
     (LIMIT, 'scopes = ["write"]', "plans.basic.scopes[0]", 22, "no scope 'write'"),
-    (LIMIT, '[plans.basic.words.de]\nname = "B"', "plans.basic.words.de", 22, "no language 'de'"),
+    (LIMIT, '[plans.basic.words.de]\nname = "B"', "plans.basic.words.de", 22, "no other language 'de'"),
     ('languages = ["en"]', 'languages = ["en", "de"]', "plans.basic", 16, "has no words in de"),
     ('languages = ["en"]', 'languages = ["en", "en"]', "languages[1]", 3, "twice"),
     ('url = "https://up.example/base/"', 'url = "up.example"', "upstreams.main.url", 24, "no address"),
@@ -97,6 +97,20 @@ SPOILT = [
         "no payment provider 'strip'",
     ),
     ('providers = ["stripe"]', "providers = []", "payments.providers", 31, "at least 1"),
+    (
+        'kind = "subscription"',
+        'kind = "subscription"\nmodels = ["m"]',
+        "plans.basic.models[0]",
+        18,
+        "no model 'm'",
+    ),
+    (
+        'upstream = "main"',
+        'upstream = "main"\nmeter = "tokens"',
+        "routes[0].meter",
+        30,
+        "tokens have no prices",
+    ),
     ("[payments]", '[tax]\nmode = "inclusive"\n[payments]', "tax.mode", 31, "without rates"),
     ("[payments]", '[tax]\nrates = { DE = "19" }\n[payments]', "tax.rates", 31, "rates without a tax"),
     ("[payments]", f"{ROUTE.replace('one', 'two')}\n[payments]", "routes[1]", 30, "never reached"),
@@ -175,6 +189,59 @@ def test_no_file_and_no_utf8(tmp_path: Path) -> None:
 API = "openapi: 3.1.0\npaths:\n  /v1/things/{key}:\n    get: {}\n"
 
 
+RELAY = """
+[targets.east]
+provisioner = "relay"
+url = "https://relay.example"
+credential = "EAST_KEY"
+resale_allowed = true
+sample = "litellm"
+"""
+RESOLD = LIMIT + '\nprovisioner = "relay"\ntarget = "east"'
+
+
+@pytest.mark.parametrize(
+    ("plan", "relay", "path", "words"),
+    [
+        (RESOLD, "", "plans.basic.target", "no target 'east'"),
+        (
+            RESOLD,
+            RELAY.replace("resale_allowed = true", ""),
+            "plans.basic.target",
+            "not known to allow resale",
+        ),
+        (RESOLD, RELAY.replace('"relay"', '"gate_key"'), "plans.basic.target", "belongs to gate_key"),
+        (RESOLD, RELAY.replace('"relay"', '"fax"'), "targets.east.provisioner", "no provisioner 'fax'"),
+        (
+            RESOLD,
+            RELAY.replace("[targets.east]", "[targets.main]"),
+            "targets.main",
+            "an upstream has this name",
+        ),
+        (LIMIT, RELAY, "targets.east", "no plan delivers"),
+        (
+            RESOLD,
+            RELAY.replace('"EAST_KEY"', '"sk-123"'),
+            "targets.east.credential",
+            "NAME of an environment",
+        ),
+        (RESOLD, RELAY.replace('"litellm"', '"fax"'), "targets.east.sample", "'fax' is not allowed"),
+    ],
+)
+def test_mistakes_of_relays(tmp_path: Path, plan: str, relay: str, path: str, words: str) -> None:
+    found = mistakes(tmp_path, SMALL.replace(LIMIT, plan) + relay)
+    assert [mistake.message for mistake in found if mistake.path == path and words in mistake.message], found
+
+
+def test_a_relay_has_a_stand_in(tmp_path: Path) -> None:
+    shop = shopfile.read_shop(write(tmp_path, SMALL.replace(LIMIT, RESOLD) + RELAY), KNOWN)
+    (sample,) = shopfile.samples(shop, 8000)
+    assert (sample.module, sample.args) == ("samples.relays", ("--kind", "litellm"))
+    assert list(sample.own) == ["LITELLM_ADMIN_KEY"]
+    assert list(sample.shared) == ["EAST_KEY"]
+    assert shopfile.addresses(shop, 8000, live=False) == {"east": "http://127.0.0.1:8003"}
+
+
 def test_the_document_and_the_routes_must_agree(tmp_path: Path) -> None:
     assert mistakes(tmp_path, SMALL, API) == ()
     (found,) = mistakes(tmp_path, SMALL, API + "    delete: {}\n")
@@ -208,16 +275,14 @@ def test_which_path_hides_which(wide: str, narrow: str, covered: bool) -> None:
 def test_samples_stand_in_unless_live(tmp_path: Path) -> None:
     text = SMALL.replace('credential = "UP_KEY"', 'credential = "UP_KEY"\nsample = "posts"')
     shop = shopfile.read_shop(write(tmp_path, text), KNOWN)
-    (sample,) = shopfile.samples(shop, 8000)
-    assert (sample.module, sample.port, sample.env) == (
-        "samples.posts",
-        8003,
-        (("UP_KEY", "demo-posts-key"),),
-    )
+    (sample,) = shopfile.samples(shop, 8000, lambda name: f"secret of {name}")
+    assert (sample.name, sample.module, sample.args, sample.port) == ("posts", "samples.posts", (), 8003)
+    assert sample.own == {"POSTS_API_KEY": "secret of posts"}
+    assert sample.shared == {"UP_KEY": "secret of posts"}
     assert shopfile.addresses(shop, 8000, live=False) == {"main": "http://127.0.0.1:8003"}
     assert shopfile.addresses(shop, 8000, live=True) == {}
 
 
-@pytest.mark.parametrize("name", ["twtapi"])
+@pytest.mark.parametrize("name", ["twtapi", "gettoken"])
 def test_the_shops_of_the_house_are_right(name: str) -> None:
     shopfile.read_shop(Path(__file__).parents[2] / "shops" / name, shopfile.installed())

@@ -6,7 +6,7 @@ sees every mistake at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tollkeeper.catalog.schema import Plan, Route, ShopFile
@@ -31,6 +31,7 @@ def findings(shop: ShopFile, known: Known) -> Iterator[Finding]:
     for slug, plan in shop.plans.items():
         yield from _plan(shop, slug, plan, known)
     yield from _routes(shop, known)
+    yield from _targets(shop, known)
 
 
 def _shop(shop: ShopFile, known: Known) -> Iterator[Finding]:
@@ -39,6 +40,14 @@ def _shop(shop: ShopFile, known: Known) -> Iterator[Finding]:
         if name not in known.providers:
             yield _dangling(("payments", "providers", position), "payment provider", name, known.providers)
     yield from _repeated(("payments", "providers"), shop.payments.providers, "provider")
+    yield from _tax(shop)
+    yield from _currencies(shop)
+    yield from _languages(shop, ("brand",), shop.brand.words)
+    for name, unit in shop.units.items():
+        yield from _languages(shop, ("units", name), unit.words)
+
+
+def _tax(shop: ShopFile) -> Iterator[Finding]:
     if shop.tax.mode == "none" and shop.tax.rates:
         yield (
             ("tax", "rates"),
@@ -50,9 +59,25 @@ def _shop(shop: ShopFile, known: Known) -> Iterator[Finding]:
     for country, rate in shop.tax.rates.items():
         if rate > 100:
             yield ("tax", "rates", country), f"{rate} per cent is more than everything", "correct the rate"
+
+
+def _currencies(shop: ShopFile) -> Iterator[Finding]:
     priced = {price.currency for plan in shop.plans.values() for price in plan.prices}
     if shop.currency not in priced:
         yield ("currency",), f"no plan has a price in {shop.currency}", "add one, or change the currency"
+    for slug, plan in shop.plans.items():
+        for currency in sorted(priced - {price.currency for price in plan.prices}):
+            if plan.kind != "free":
+                yield ("plans", slug, "prices"), f"has no price in {currency}, as other plans have", "add one"
+
+
+def _languages(shop: ShopFile, here: Path, words: Mapping[str, object]) -> Iterator[Finding]:
+    for language in words:
+        if language not in shop.languages[1:]:
+            yield _dangling((*here, "words", language), "other language", language, tuple(shop.languages[1:]))
+    for language in shop.languages[1:]:
+        if language not in words:
+            yield here, f"has no words in {language}", f"add [{'.'.join(map(str, here))}.words.{language}]"
 
 
 def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Finding]:
@@ -61,15 +86,34 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
     yield from _grants(shop, here, plan)
     if plan.kind == "pack" and plan.period is not None:
         yield (*here, "period"), "a pack is bought once", "remove the period, or make it a subscription"
-    if plan.kind != "pack" and plan.period is None:
-        yield here, f"a {plan.kind} plan needs a period", 'add period = "month"'
+    if plan.kind == "subscription" and plan.period is None:
+        yield here, "a subscription needs a period", 'add period = "month"'
+    yield from _supply(shop, here, plan, known)
+    yield from _limits(here, plan)
+    yield from _names(shop, here, plan)
+    yield from _languages(shop, here, plan.words)
+
+
+def _supply(shop: ShopFile, here: Path, plan: Plan, known: Known) -> Iterator[Finding]:
+    """Who makes the key, and where."""
     if plan.provisioner not in known.provisioners:
         yield _dangling((*here, "provisioner"), "provisioner", plan.provisioner, known.provisioners)
     if plan.provisioner == "gate_key" and plan.target:
         yield (*here, "target"), "our own gate needs no target", "remove it"
-    yield from _limits(here, plan)
-    yield from _names(shop, here, plan)
-    yield from _words(shop, here, slug, plan)
+    if plan.provisioner == "gate_key":
+        return
+    target = shop.targets.get(plan.target)
+    if target is None:
+        yield _dangling((*here, "target"), "target", plan.target, tuple(shop.targets))
+    elif target.provisioner != plan.provisioner:
+        wrong = f"{plan.target!r} belongs to {target.provisioner}, not to {plan.provisioner}"
+        yield (*here, "target"), wrong, "correct one of them"
+    elif not target.resale_allowed:
+        yield (
+            (*here, "target"),
+            f"{plan.target!r} is not known to allow resale",
+            (f"read its terms, then set targets.{plan.target}.resale_allowed = true"),
+        )
 
 
 def _limits(here: Path, plan: Plan) -> Iterator[Finding]:
@@ -88,18 +132,12 @@ def _names(shop: ShopFile, here: Path, plan: Plan) -> Iterator[Finding]:
         if name not in routes:
             yield _dangling((*here, "routes", position), "route", name, tuple(sorted(routes)))
     scopes = {route.scope for route in shop.routes if route.scope}
+    for position, name in enumerate(plan.models):
+        if name not in shop.models:
+            yield _dangling((*here, "models", position), "model", name, tuple(shop.models))
     for position, name in enumerate(plan.scopes):
         if name not in scopes:
             yield _dangling((*here, "scopes", position), "scope", name, tuple(sorted(scopes)))
-
-
-def _words(shop: ShopFile, here: Path, slug: str, plan: Plan) -> Iterator[Finding]:
-    for language in plan.words:
-        if language not in shop.languages:
-            yield _dangling((*here, "words", language), "language", language, tuple(shop.languages))
-    for language in shop.languages[1:]:
-        if language not in plan.words:
-            yield here, f"has no words in {language}", f"add [plans.{slug}.words.{language}]"
 
 
 def _prices(here: Path, plan: Plan) -> Iterator[Finding]:
@@ -165,6 +203,8 @@ def _routes(shop: ShopFile, known: Known) -> Iterator[Finding]:
             yield _dangling((*here, "upstream"), "upstream", route.upstream, tuple(shop.upstreams))
         if route.meter not in known.meters:
             yield _dangling((*here, "meter"), "meter", route.meter, known.meters)
+        if route.meter == "tokens" and not shop.models:
+            yield (*here, "meter"), "tokens have no prices", "add [models.<name>] with input and output"
         yield from _repeated((*here, "methods"), route.methods, "method")
         for earlier in shop.routes[:position]:
             if set(route.methods) <= set(earlier.methods) and covers(earlier.path, route.path):
@@ -174,6 +214,18 @@ def _routes(shop: ShopFile, known: Known) -> Iterator[Finding]:
     for name in shop.upstreams:
         if name not in used:
             yield ("upstreams", name), "no route leads here", "add a route or remove it"
+
+
+def _targets(shop: ShopFile, known: Known) -> Iterator[Finding]:
+    used = {plan.target for plan in shop.plans.values()}
+    for name, target in shop.targets.items():
+        if target.provisioner not in known.provisioners:
+            place = ("targets", name, "provisioner")
+            yield _dangling(place, "provisioner", target.provisioner, known.provisioners)
+        if name in shop.upstreams:
+            yield ("targets", name), "an upstream has this name, too", "rename one of them"
+        if name not in used:
+            yield ("targets", name), "no plan delivers from here", "name it in a plan or remove it"
 
 
 def covers(wide: str, narrow: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tollkeeper.core.terms import TargetTerms
+
 
 class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a unit is called. ``currency`` is set if the unit is money."""
@@ -11,6 +13,8 @@ class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     one: str
     many: str
     currency: str | None = None
+    words: dict[str, tuple[str, str]] = {}
+    """Language → the word for one, the word for many."""
 
 
 class SellerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,6 +57,21 @@ class ShopFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     support_url: str = ""
     tax: TaxFacts = TaxFacts()
     suspended: bool = False
+    taglines: dict[str, str] = {}
+    """Language → tagline, for all languages but the first."""
+    targets: dict[str, TargetTerms] = {}
+
+    def told_in(self, language: str | None) -> ShopFacts:
+        """The same shop with its words in ``language``, where it has them."""
+        units = {
+            name: msgspec.structs.replace(unit, one=unit.words[language][0], many=unit.words[language][1])
+            if language in unit.words
+            else unit
+            for name, unit in self.units.items()
+        }
+        return msgspec.structs.replace(
+            self, tagline=self.taglines.get(language or "", self.tagline), units=units
+        )
 
 
 def decode_shop_facts(text: str | bytes) -> ShopFacts:

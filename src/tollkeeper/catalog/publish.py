@@ -17,10 +17,12 @@ from tollkeeper.core.terms import (
     GrantTerms,
     KeyTerms,
     LimitTerms,
+    ModelTerms,
     PlanTerms,
     PlanText,
     PriceTerms,
     RouteTerms,
+    TargetTerms,
     UpstreamTerms,
 )
 
@@ -136,10 +138,41 @@ def gate_terms(
         cors_origins=tuple(shop.gate.cors_origins),
         docs_url=docs_url,
         suspended=shop.suspended,
+        models=tuple(
+            ModelTerms(
+                name=name,
+                input=micro(model.input),
+                output=micro(model.output),
+                cache_read=None if model.cache_read is None else micro(model.cache_read),
+                cache_write=None if model.cache_write is None else micro(model.cache_write),
+                per_call=micro(model.per_call),
+                upstream_name=model.upstream_name,
+                max_output=model.max_output,
+            )
+            for name, model in shop.models.items()
+        ),
     )
 
 
-def shop_facts(shop: ShopFile, plans: tuple[tuple[str, int], ...]) -> ShopFacts:
+def target_terms(shop: ShopFile, addresses: Mapping[str, str]) -> dict[str, TargetTerms]:
+    """The relay accounts by name. ``addresses`` overrides where they are."""
+    return {
+        name: TargetTerms(
+            name=name,
+            provisioner=target.provisioner,
+            url=addresses.get(name, target.url),
+            credential=target.credential,
+            public_url="" if name in addresses else target.public_url,
+            resale_allowed=target.resale_allowed,
+            options=dict(target.options),
+        )
+        for name, target in shop.targets.items()
+    }
+
+
+def shop_facts(
+    shop: ShopFile, plans: tuple[tuple[str, int], ...], targets: dict[str, TargetTerms]
+) -> ShopFacts:
     """The shop without its plans' bodies; ``plans`` are slugs with their versions."""
     priced = dict.fromkeys([shop.currency])
     priced.update(dict.fromkeys(price.currency for plan in shop.plans.values() for price in plan.prices))
@@ -165,12 +198,19 @@ def shop_facts(shop: ShopFile, plans: tuple[tuple[str, int], ...]) -> ShopFacts:
         support_url=shop.support.url,
         tax=TaxFacts(shop.tax.mode, {country: int(rate * 100) for country, rate in shop.tax.rates.items()}),
         units={
-            name: UnitFacts(one=unit.one, many=unit.many, currency=unit.currency)
+            name: UnitFacts(
+                one=unit.one,
+                many=unit.many,
+                currency=unit.currency,
+                words={language: (words.one, words.many) for language, words in unit.words.items()},
+            )
             for name, unit in shop.units.items()
         },
         plans=plans,
         providers=tuple(shop.payments.providers),
         suspended=shop.suspended,
+        taglines={language: words.tagline for language, words in shop.brand.words.items()},
+        targets=targets,
     )
 
 

@@ -13,6 +13,7 @@ from tollkeeper.core.terms import (
     LineTerms,
     PlanTerms,
     PriceTerms,
+    TargetTerms,
     decode_gate_terms,
     decode_plan_terms,
 )
@@ -26,12 +27,12 @@ class NoShop(RuntimeError):
     """No shop has been loaded into this book yet."""
 
 
-def current_shop() -> ShopFacts:
-    """The shop as offered now; raises :class:`NoShop`."""
+def current_shop(language: str | None = None) -> ShopFacts:
+    """The shop as offered now, in ``language`` where it has words; raises :class:`NoShop`."""
     row = ShopSnapshot.objects.order_by("-version").values_list("content_hash", "body").first()
     if row is None:
         raise NoShop("no shop is loaded yet; run `tollkeeper migrate`")
-    return _shop(*row)
+    return _shop(*row, language)
 
 
 def gate_terms() -> GateTerms:
@@ -78,9 +79,18 @@ def get_line_terms(slug: str, price_id: str) -> LineTerms:
         raise NotOffered(f"the plan {slug!r} has no price {price_id!r}") from None
 
 
-@lru_cache(maxsize=4)
-def _shop(content_hash: str, body: str) -> ShopFacts:
-    return decode_shop_facts(body)
+@lru_cache(maxsize=16)
+def _shop(content_hash: str, body: str, language: str | None) -> ShopFacts:
+    facts = decode_shop_facts(body)
+    return facts.told_in(language) if language else facts
+
+
+def get_target(name: str) -> TargetTerms:
+    """A relay account by name; raises :class:`NotOffered`."""
+    try:
+        return current_shop().targets[name]
+    except KeyError:
+        raise NotOffered(f"the shop has no target {name!r}") from None
 
 
 @lru_cache(maxsize=4)

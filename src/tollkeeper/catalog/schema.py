@@ -167,10 +167,17 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class BrandWords(Table):
+    """What the brand says in one more language."""
+
+    tagline: str = ""
+
+
 class Brand(Table):
     name: Text
     tagline: str = ""
     accent: Colour = "#4f46e5"
+    words: dict[Language, BrandWords] = {}
 
 
 class Seller(Table):
@@ -197,9 +204,17 @@ class Tax(Table):
     """Country → per cent, as a decimal in quotes."""
 
 
+class UnitWords(Table):
+    """A unit's name in one more language."""
+
+    one: Text
+    many: Text
+
+
 class Unit(Table):
     one: Text
     many: Text
+    words: dict[Language, UnitWords] = {}
     currency: Currency | None = None
     """Set if the unit is money: balances are then shown as amounts."""
 
@@ -275,6 +290,31 @@ class Upstream(Table):
     """Module of ``samples`` that plays this upstream unless the shop is live."""
 
 
+class Model(Table):
+    """A language model of the price book; prices are units per million tokens."""
+
+    input: Units
+    output: Units
+    cache_read: Units | None = None
+    cache_write: Units | None = None
+    per_call: Units = Decimal(0)
+    upstream_name: str = ""
+    max_output: Annotated[int, Field(ge=0, le=10_000_000)] = 4096
+
+
+class Target(Table):
+    """An account at a relay that somebody else runs, on which keys are made."""
+
+    provisioner: str
+    url: Url
+    credential: Variable
+    public_url: Url | Literal[""] = ""
+    resale_allowed: bool = False
+    options: dict[str, str] = {}
+    sample: Literal["", "litellm", "newapi", "oneapi", "openrouter"] = ""
+    """The stand-in of ``samples.relays`` that plays this relay unless the shop is live."""
+
+
 class Route(Table):
     name: Slug
     path: RoutePath
@@ -319,6 +359,8 @@ class ShopFile(Table):
     units: Annotated[dict[Slug, Unit], Field(min_length=1)]
     plans: Annotated[dict[Slug, Plan], Field(min_length=1)]
     upstreams: Annotated[dict[Slug, Upstream], Field(min_length=1)]
+    targets: dict[Slug, Target] = {}
+    models: dict[str, Model] = {}
     routes: Annotated[list[Route], Field(min_length=1)]
     payments: Payments
     gate: Gate = Gate()

@@ -41,7 +41,7 @@ def load_shop(folder: Path) -> Shop:
         plans = tuple(
             (slug, _plan_version(publish.plan_terms(slug, plan))) for slug, plan in file.plans.items()
         )
-        facts = publish.shop_facts(file, plans)
+        facts = publish.shop_facts(file, plans, publish.target_terms(file, where))
         _, new_shop = _snapshot(ShopSnapshot, facts)
         version, new_gate = _snapshot(GateSnapshot, gate)
         changed = new_shop or new_gate or PlanVersion.objects.count() != before

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from tollkeeper.catalog import crosscheck
 from tollkeeper.catalog.crosscheck import Known
 from tollkeeper.catalog.mistakes import BadShop, Mistake, dotted, from_pydantic
-from tollkeeper.catalog.schema import ShopFile
+from tollkeeper.catalog.schema import ShopFile, Target, Upstream
 from tollkeeper.core.toml_lines import LineIndex, index
 from tollkeeper.kit import plugins
 
@@ -30,14 +30,30 @@ GATE_OWN = ("/v1/usage", "/v1/limits")
 """Paths that the gate answers itself; documents may describe them without a route."""
 
 
+_SAMPLE_KEYS = {
+    "posts": "POSTS_API_KEY",
+    "llm": "LLM_API_KEY",
+    "litellm": "LITELLM_ADMIN_KEY",
+    "newapi": "NEWAPI_ADMIN_KEY",
+    "oneapi": "ONEAPI_ADMIN_KEY",
+    "openrouter": "OPENROUTER_ADMIN_KEY",
+}
+"""Name of a stand-in → the variable from which it takes the secret it accepts."""
+_RELAYS = ("litellm", "newapi", "oneapi", "openrouter")
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A stand-in for an upstream: ``python -m <module> --port <port>`` with ``env``."""
+    """A stand-in for somebody else's API: ``python -m <module> <args> --port <port>``."""
 
+    name: str
     module: str
+    args: tuple[str, ...]
     port: int
-    env: tuple[tuple[str, str], ...]
-    """Defaults for the credential's variable, for the sample and for the gate."""
+    own: dict[str, str]
+    """Environment of the stand-in itself."""
+    shared: dict[str, str]
+    """Environment of the gates and workers that call it: the same secrets by the shop's names."""
 
 
 def installed() -> Known:
@@ -111,30 +127,43 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield method.upper(), path, item[method]
 
 
-def samples(shop: ShopFile, port: int) -> tuple[Sample, ...]:
-    """The stand-ins that the shop wants beside it when it is not live."""
+def demo_secret(name: str) -> str:
+    """The secret of a stand-in where nobody cares: the same on every machine."""
+    return f"demo-{name}-key"
+
+
+def samples(shop: ShopFile, port: int, secret: Callable[[str], str] = demo_secret) -> tuple[Sample, ...]:
+    """The stand-ins that the shop wants beside it when it is not live.
+
+    ``secret`` gives the secret of a stand-in by its name.
+    """
     found: dict[str, dict[str, str]] = {}
-    for upstream in shop.upstreams.values():
-        if upstream.sample:
-            env = found.setdefault(upstream.sample, {})
-            if upstream.credential:
-                env[upstream.credential] = f"demo-{upstream.sample}-key"
+    parts: list[Upstream | Target] = [*shop.upstreams.values(), *shop.targets.values()]
+    for part in parts:
+        if part.sample:
+            shared = found.setdefault(part.sample, {})
+            if part.credential:
+                shared[part.credential] = secret(part.sample)
     return tuple(
-        Sample(f"samples.{name}", port + FIRST_SAMPLE + position, tuple(env.items()))
-        for position, (name, env) in enumerate(found.items())
+        Sample(
+            name=name,
+            module="samples.relays" if name in _RELAYS else f"samples.{name}",
+            args=("--kind", name) if name in _RELAYS else (),
+            port=port + FIRST_SAMPLE + position,
+            own={_SAMPLE_KEYS[name]: secret(name)} if name in _SAMPLE_KEYS else {},
+            shared=shared,
+        )
+        for position, (name, shared) in enumerate(found.items())
     )
 
 
 def addresses(shop: ShopFile, port: int, *, live: bool) -> dict[str, str]:
-    """Where upstreams are really reached: the stand-ins' addresses unless the shop is live."""
+    """Where upstreams and relays are really reached: at their stand-ins unless the shop is live."""
     if live:
         return {}
-    ports = {sample.module: sample.port for sample in samples(shop, port)}
-    return {
-        name: f"http://127.0.0.1:{ports[f'samples.{upstream.sample}']}"
-        for name, upstream in shop.upstreams.items()
-        if upstream.sample
-    }
+    ports = {sample.name: sample.port for sample in samples(shop, port)}
+    parts: dict[str, Upstream | Target] = {**shop.upstreams, **shop.targets}
+    return {name: f"http://127.0.0.1:{ports[part.sample]}" for name, part in parts.items() if part.sample}
 
 
 def _compare(shop: ShopFile, path: Path, lines: LineIndex) -> list[Mistake]:

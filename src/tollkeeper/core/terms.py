@@ -134,8 +134,6 @@ class TargetTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where customers use their keys; empty: ``url``."""
     resale_allowed: bool = False
     """The operator vouches that the relay's terms allow resale; without it nothing is sold."""
-    unit_minor: int = 0
-    """Upstream units in one unit of ours, where the relay has units of its own; 0: ask it."""
     options: dict[str, str] = {}
 
 

@@ -58,6 +58,7 @@ def rules(request: HttpRequest) -> HttpResponse:
         "protocols": [docs_tables.PROTOCOLS[name] for name in protocols],
         "charges": docs_tables.charges(protocols),
         "plans": catalog.list_plans(get_language()),
+        "models": terms.models,
         "max_body_mib": terms.max_body_bytes // (1024 * 1024),
         "document": document,
     }
@@ -83,7 +84,7 @@ def _portal() -> tuple[Document, dict[str, Any]]:
     document = openapi.load(settings.ENV.shop)
     if document is None:
         raise Http404("this shop has no API document")
-    shop = catalog.current_shop()
+    shop = catalog.current_shop(get_language())
     costs = {op.slug: route_of(op) for tag in document.tags for op in tag.operations}
     context = {
         "document": document,
