@@ -21,7 +21,9 @@ def intent_of(order: OrderView, attempt: Any) -> Intent:
     """The intent of an attempt (a row of ``payments``) at an order."""
     remote = get_provider(attempt.provider).remote
     back = return_url(order.number)
-    renews = order.lines[0].terms.kind == "subscription" and order.total_minor > 0
+    renews = (
+        order.kind == "purchase" and order.lines[0].terms.kind == "subscription" and order.total_minor > 0
+    )
     return Intent(
         attempt=str(attempt.pk),
         generation=attempt.generation,

@@ -18,6 +18,7 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import Period, prorate
 from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
+from tollkeeper.flows.purchase import end_unpaid
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments.providers import Item
 from tollkeeper.payments.registry import get_provider
@@ -63,8 +64,10 @@ def quote_change(customer_id: int, number: str, plan: str, price: str) -> Quote:
 def change_plan(customer_id: int, number: str, plan: str, price: str, *, language: str = "en") -> str:
     """Change a plan; answers the number of the order that pays for an upgrade, or empty text.
 
-    Raises as :func:`quote_change`.
+    Raises as :func:`quote_change`, and ``ProviderError`` if an earlier page cannot be closed.
     """
+    if (waiting := sales_queries.waiting_upgrade(customer_id, number)) is not None:
+        end_unpaid(waiting, "cancel")  # its page is closed first, so that only one of them can be paid
     now = timezone.now()
     with transaction.atomic():
         held = plans.own_plan(customer_id, number)

@@ -247,6 +247,7 @@ def order_change(change: PlanChange, line: OrderLine, *, expires_at: dt.datetime
         total_minor=line.amount_minor,
         tax_minor=line.tax_minor,
         live=held.live,
+        late="refund",
         language=language,
         created_at=change.created_at,
         expires_at=expires_at,

@@ -276,3 +276,15 @@ def plans_to_check(provider: str, now: dt.datetime, limit: int = 200) -> tuple[t
 def change_of(order_id: int) -> int | None:
     """The id of the change of plan that an order pays for."""
     return PlanChange.objects.filter(order_id=order_id).values_list("pk", flat=True).first()
+
+
+def waiting_upgrade(customer_id: int, number: str) -> int | None:
+    """The id of the unpaid order of an upgrade that a customer asked for before."""
+    rows = PlanChange.objects.filter(
+        subscription__customer_id=customer_id,
+        subscription__number=number,
+        state="requested",
+        order__lifecycle="open",
+        order__money="unpaid",
+    )
+    return rows.values_list("order_id", flat=True).first()
