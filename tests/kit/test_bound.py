@@ -34,7 +34,7 @@ def test_found_in_any_letter_case_and_by_lists() -> None:
     assert EmailAddress.objects.filter(email__isnull=False).count() == 2
     assert one.email == "Ada@Example.org"
     assert EmailAddress.objects.get(pk=one.pk).email == "ada@example.org"
-    assert all(raw.startswith("bX.") and "ada" not in raw.lower() for raw in _raw())
+    assert all(raw.startswith("bX.") and "example" not in raw.lower() for raw in _raw())
 
 
 @pytest.mark.parametrize("lookup", ["contains", "startswith", "regex", "lt", "gt", "range", "lower"])

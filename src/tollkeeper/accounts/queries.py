@@ -46,7 +46,7 @@ def get_customer(customer_id: int) -> Customer:
 
 def _address(user_id: uuid.UUID) -> str | None:
     row = EmailAddress.objects.filter(user_id=user_id).order_by("-primary", "-verified", "pk").first()
-    return None if row is None or isinstance(row.email, ErasedText) else row.email
+    return None if row is None or isinstance(row.email, ErasedText) else str(row.email)
 
 
 def find_email(user_id: uuid.UUID) -> str | None:

@@ -16,6 +16,7 @@ from tollkeeper.accounts import queries
 from tollkeeper.accounts.models import Customer, User
 from tollkeeper.kit import mail
 from tollkeeper.kit.bound import normalise_email
+from tollkeeper.kit.purposes import serving
 
 
 class Refused(Exception):
@@ -86,7 +87,8 @@ def write_to(customer_id: int, template: str, context: Mapping[str, Any] | None 
 
     Sends at once: called by jobs, outside any transaction that must hold.
     """
-    address = queries.email_for(customer_id)
+    with serving("notice"):
+        address = queries.email_for(customer_id)
     if address is None:
         return False
     language = queries.language_of(queries.get_customer(customer_id).owner_id)

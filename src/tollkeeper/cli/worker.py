@@ -18,11 +18,12 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     start()
     from tollkeeper import flows, proofs
-    from tollkeeper.kit import egress_guard
+    from tollkeeper.kit import egress_guard, purposes
     from tollkeeper.kit.jobs import run_worker
     from tollkeeper.privacy import checks
 
     checks.require()  # an undeclared column refuses the boot
+    purposes.guard_process()  # no data of people is read without saying what for
     egress_guard.guard_process()  # and nothing leaves but through the door
     flows.register()
     proofs.register()

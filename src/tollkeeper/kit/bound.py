@@ -22,6 +22,7 @@ from django.db.models.lookups import Exact, In, Lookup
 
 from tollkeeper.kit.keystore import ring
 from tollkeeper.kit.keystore.ring import TOKEN_CHARS
+from tollkeeper.kit.purposes import Closed, allowed
 from tollkeeper.kit.sealed import (
     Damaged,
     Erased,
@@ -79,6 +80,8 @@ class BoundTextField(models.CharField):
 
     subject = "user_id"
     is_sealed = True
+    purposes: frozenset[str] | None = None
+    """What the inventory lets it be read for; filled in when the inventories are loaded."""
 
     @property
     def context(self) -> str:
@@ -101,7 +104,9 @@ class BoundTextField(models.CharField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = getattr(model_instance, self.attname)
-        if value in (None, "") or isinstance(value, ErasedText):
+        if isinstance(value, ErasedText | Closed):
+            return Packed(value.token)
+        if value in (None, ""):
             return value
         clear = self.normalise(str(value))
         if self.max_length is not None and len(clear) > self.max_length:
@@ -117,8 +122,6 @@ class BoundTextField(models.CharField):
         return super().get_db_prep_save(value, connection)
 
     def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, ErasedText):
-            return value.token
         if value in (None, "") or isinstance(value, Packed):
             return value
         raise FieldError(f"{self.model._meta.label}.{self.name} is sealed: save() the instance")
@@ -129,6 +132,8 @@ class BoundTextField(models.CharField):
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         if value in (None, ""):
             return value
+        if not allowed(self.purposes):
+            return Closed(self.context, str(value))
         try:
             _, _, owner, body = str(value).split(".")
             subject = uuid.UUID(owner)

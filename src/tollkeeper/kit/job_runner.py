@@ -24,6 +24,7 @@ from tollkeeper.kit.job_context import LEASE_S, Context, GiveUp, LeaseLost, Retr
 from tollkeeper.kit.job_kinds import KINDS, LOOPS, SCHEDULES, Kind, Loop, schedule
 from tollkeeper.kit.job_queue import enqueue, wake
 from tollkeeper.kit.models import Job, Schedule
+from tollkeeper.kit.purposes import serving
 
 POLL_S = 0.25
 CANDIDATES = 8
@@ -69,7 +70,8 @@ def run(context: Context, payload: dict[str, object] | None = None) -> str:
     if payload is None:
         return "lost"
     try:
-        kind.run(context, **payload)
+        with serving(kind.purpose):
+            kind.run(context, **payload)
     except LeaseLost:
         log.warning("job %s of kind %s was taken over", context.job_id, context.kind)
         return "lost"

@@ -29,13 +29,16 @@ from tollkeeper.kit.keystore.vault import (
     preload,
     recheck,
 )
+from tollkeeper.kit.purposes import Closed, UndeclaredRead, allowed
 
 __all__ = [
+    "Closed",
     "Damaged",
     "Erased",
     "ErasedText",
     "SealedJSONField",
     "SealedTextField",
+    "UndeclaredRead",
     "destroy",
     "destroyed",
     "forget_keys",
@@ -156,6 +159,8 @@ class SealedTextField(models.TextField):
 
     subject = "user_id"
     is_sealed = True
+    purposes: frozenset[str] | None = None
+    """What the inventory lets it be read for; filled in when the inventories are loaded."""
 
     def __init__(self, *args: Any, subject: str = "user_id", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -183,8 +188,10 @@ class SealedTextField(models.TextField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = getattr(model_instance, self.attname)
-        if value is None or isinstance(value, ErasedText | ErasedDict):
-            return value
+        if isinstance(value, ErasedText | ErasedDict | Closed):
+            return Packed(value.token)
+        if value is None:
+            return None
         return Packed(seal(subject_at(model_instance, self.subject), self.pack(value), self.context))
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
@@ -192,8 +199,6 @@ class SealedTextField(models.TextField):
         return super().get_db_prep_save(value, connection)
 
     def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, ErasedText | ErasedDict):
-            return value.token
         if value is None or isinstance(value, Packed):
             return value
         raise FieldError(f"{self.model._meta.label}.{self.name} is sealed: save() the instance")
@@ -204,6 +209,8 @@ class SealedTextField(models.TextField):
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         if value is None:
             return None
+        if not allowed(self.purposes):
+            return Closed(self.context, value)
         subject = subject_of(value)
         try:
             return self.unpack(open_sealed(subject, value, self.context))

@@ -140,3 +140,15 @@ def rows_of(label: str, subject: uuid.UUID) -> models.QuerySet[Any]:
             found: models.QuerySet[Any] = import_string(entry.path.partition(":")[2].strip())(subject)
             return found
     return rows.none()
+
+
+def scope_reads() -> None:
+    """Tell every sealed column which purposes its inventory lets it be read for."""
+    models_by_label = installed_models()
+    for label, entry in inventory().models.items():
+        if label not in models_by_label:
+            continue
+        for name, column in entry.personal.items():
+            field: Any = models_by_label[label]._meta.get_field(name)
+            if getattr(field, "is_sealed", False):
+                field.purposes = frozenset(column.purposes)
