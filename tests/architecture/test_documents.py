@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tollkeeper.cli.main import app
+from tollkeeper.cli.main import COMMANDS, GROUPS, build
 from tollkeeper.cli.states_page import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,9 +47,8 @@ def test_decisions_have_their_parts() -> None:
 
 def commands() -> list[list[str]]:
     """Every command, groups opened."""
-    found = [
-        [command.name or command.callback.__name__] for command in app.registered_commands if command.callback
-    ]
+    app = build()
+    found = [[name] for name in COMMANDS]
     for group in app.registered_groups:
         assert group.typer_instance is not None
         for command in group.typer_instance.registered_commands:
@@ -58,8 +57,16 @@ def commands() -> list[list[str]]:
     return found
 
 
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
+def test_a_command_alone_is_the_same_command(name: str) -> None:
+    """A child process builds only its own command: what that one says must not differ."""
+    alone, among_all = (CliRunner().invoke(app, [name, "--help"]) for app in (build(name), build()))
+    assert alone.exit_code == among_all.exit_code == 0
+    assert alone.output == among_all.output
+
+
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_every_command_has_help_with_an_example(command: list[str]) -> None:
-    result = CliRunner().invoke(app, [*command, "--help"])
+    result = CliRunner().invoke(build(), [*command, "--help"])
     assert result.exit_code == 0
     assert "Example:" in result.output
