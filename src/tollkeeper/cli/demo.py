@@ -1,4 +1,4 @@
-"""The demo's stand-ins: a payment provider and an upstream API on this machine, and their credentials."""
+"""The demo's stand-ins: a payment provider and the shop's upstreams, and their credentials."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import os
 
+from tollkeeper.catalog import shopfile
+from tollkeeper.catalog.shopfile import Sample
 from tollkeeper.cli.supervisor import Program, python
 from tollkeeper.config import environment as settings
 from tollkeeper.config.environment import Environment
@@ -17,6 +19,12 @@ def _derived(env: Environment, purpose: str) -> str:
     return hmac.digest(env.secret("webhook"), purpose.encode(), hashlib.sha256).hex()
 
 
+def _samples(env: Environment) -> tuple[Sample, ...]:
+    """The stand-ins that the shop's file asks for; raises ``BadShop``."""
+    shop = shopfile.read_shop(env.shop)
+    return shopfile.samples(shop, env.port, lambda name: _derived(env, name))
+
+
 def environment(env: Environment) -> dict[str, str]:
     """Settings that point the product at its stand-ins; a setting made outside goes first."""
     settings.create_secrets(env.home)
@@ -24,7 +32,7 @@ def environment(env: Environment) -> dict[str, str]:
         "STRIPE_API_BASE": f"http://127.0.0.1:{env.port + 2}",
         "STRIPE_API_KEY": f"sk_test_demo{_derived(env, 'provider')[:24]}",
         "STRIPE_WEBHOOK_SECRET": f"whsec_{env.secret('webhook').hex()}",
-        "POSTS_API_KEY": _derived(env, "posts"),
+        **{name: value for sample in _samples(env) for name, value in (sample.own | sample.shared).items()},
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(settings.repository()), os.environ.get("PYTHONPATH", "")])
         ),
@@ -35,7 +43,7 @@ def environment(env: Environment) -> dict[str, str]:
 
 
 def stand_ins(env: Environment) -> list[Program]:
-    """FakeStripe on N+2 and the sample posts API on N+3."""
+    """FakeStripe on N+2, and from N+3 on what plays the shop's upstreams."""
     facts = environment(env)
     return [
         Program(
@@ -47,12 +55,24 @@ def stand_ins(env: Environment) -> list[Program]:
             env.port + 2,
             stop_order=2,
         ),
-        Program(
-            "sample", python("-m", "samples.posts", "--port", str(env.port + 3)), env.port + 3, stop_order=2
+        *(
+            Program(
+                name,
+                python("-m", sample.module, *sample.args, "--port", str(sample.port)),
+                sample.port,
+                stop_order=2,
+            )
+            for name, sample in _named(env)
         ),
     ]
 
 
+def _named(env: Environment) -> list[tuple[str, Sample]]:
+    """The stand-ins by the name of their process: ``sample`` is the first, and mostly the only one."""
+    return [(f"sample-{s.name}" if number else "sample", s) for number, s in enumerate(_samples(env))]
+
+
 def addresses(env: Environment) -> dict[str, str]:
     """Where the stand-ins are."""
-    return {"sample": f"http://127.0.0.1:{env.port + 3}/", "checkout": f"http://127.0.0.1:{env.port + 2}/"}
+    own = {name: f"http://127.0.0.1:{sample.port}/" for name, sample in _named(env)}
+    return {**own, "checkout": f"http://127.0.0.1:{env.port + 2}/"}
