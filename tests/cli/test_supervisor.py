@@ -134,6 +134,38 @@ def test_waits_for_answers_and_names_the_silent_one(tmp_path: Path) -> None:
     assert asyncio.run(story()) == ("silent", None)
 
 
+def test_a_late_child_is_started_when_the_others_answer(tmp_path: Path) -> None:
+    port = free_port()
+
+    async def story() -> tuple[bool, bool]:
+        answering = Program("answering", python("-c", SERVER.format(port=port)), port)
+        late = Program("late", python("-c", SLEEPER), late=True)
+        supervisor, told = make(tmp_path, late, answering)
+        running = asyncio.create_task(supervisor.run())
+        await until(lambda: bool(told))
+        early = "late" in told[-1]
+        assert await supervisor.wait_until_all_answer(10.0) is None
+        there = "late" in told[-1]
+        supervisor.stop()
+        await running
+        return early, there
+
+    assert asyncio.run(story()) == (False, True)
+
+
+def test_a_late_child_that_never_started_holds_up_no_end(tmp_path: Path) -> None:
+    async def story() -> None:
+        supervisor, told = make(
+            tmp_path, Program("one", python("-c", SLEEPER)), Program("late", python("-c", SLEEPER), late=True)
+        )
+        running = asyncio.create_task(supervisor.run())
+        await until(lambda: bool(told))
+        supervisor.stop()
+        await asyncio.wait_for(running, 15)
+
+    asyncio.run(story())
+
+
 def test_a_child_that_keeps_falling_is_reported_early(tmp_path: Path) -> None:
     async def story() -> tuple[int, list[str]]:
         supervisor, _ = make(tmp_path, Program("broken", python("-c", BROKEN), free_port()))

@@ -43,6 +43,8 @@ class Program:
     """What to ask for to see whether it answers."""
     stop_order: int = 0
     """Low numbers are ended first."""
+    late: bool = False
+    """Started once all others answer: nobody waits for it, so it should not slow them down."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class Supervisor:
         self._verbose = verbose
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._others_answer = asyncio.Event()
         self._width = max(len(program.name) for program in programs)
 
     def stop(self) -> None:
@@ -125,6 +128,8 @@ class Supervisor:
     async def _keep(self, child: Child) -> None:
         delay = FIRST_DELAY_S
         log = self._open_log(child.program.name)
+        if child.program.late:
+            await _first(self._others_answer, self._stopping)
         while not self._stopping.is_set():
             began = time.monotonic()
             # A pipe of our own: asyncio's would make `wait` wait for grandchildren that hold it open.
@@ -187,7 +192,9 @@ class Supervisor:
     async def wait_until_all_answer(self, timeout_s: float) -> Child | None:
         """None when every child answers, or the first that still does not after ``timeout_s`` seconds."""
         deadline = time.monotonic() + timeout_s
-        for child in self.children:
+        for child in sorted(self.children, key=lambda child: child.program.late):
+            if child.program.late:
+                self._others_answer.set()
             pause = 0.02
             while not await _answers(child):
                 if self._stopping.is_set():
@@ -197,6 +204,14 @@ class Supervisor:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.2, 1.0)
         return None
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Return when any of the events is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _answers(child: Child) -> bool:

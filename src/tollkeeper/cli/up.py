@@ -56,7 +56,7 @@ def _programs(env: Environment) -> list[Program]:
         *stand_ins,
         Program("web", python("-m", "tollkeeper", "web"), env.port),
         Program("gate", python("-m", "tollkeeper.gate"), env.port + 1, "/v1/limits"),
-        Program("worker", python("-m", "tollkeeper", "worker"), stop_order=1),
+        Program("worker", python("-m", "tollkeeper", "worker"), stop_order=1, late=True),
     ]
 
 
