@@ -182,14 +182,32 @@ def claw(own: GrantView, others: Iterable[GrantView], amount: int, now: int) -> 
 
 def claw_legs(grant_id: int, taking: Taking) -> tuple[Leg, ...]:
     """Units taken back of a grant; what is short is owed."""
+    legs = [Leg(grant_account(grant), -part) for grant, part in taking.sources if part]
+    if taking.short:
+        legs.append(Leg(DEBT, -taking.short))
+    total = -sum(leg.amount for leg in legs)
+    return (*legs, Leg(clawed_account(grant_id), total)) if total else ()
+
+
+def unclaw_legs(grant_id: int, taken: Sequence[Leg], owed: int) -> tuple[Leg, ...]:
+    """A claw-back undone (a dispute won); ``taken`` are its legs, ``owed`` is the debt now.
+
+    Every grant gets back what it gave. Debt that was made is cancelled as far as it
+    is still owed; what was paid of it since returns to the clawed grant.
+    """
     account = clawed_account(grant_id)
-    return (*_out_of(taking.sources, account), *_pair(DEBT, account, taking.short))
-
-
-def unclaw_legs(grant_id: int, amount: int) -> tuple[Leg, ...]:
-    """A claw-back undone (a dispute won): the units return to the grant."""
-    _not_negative(amount)
-    return _pair(clawed_account(grant_id), grant_account(grant_id), amount)
+    back: dict[str, int] = {}
+    for leg in taken:
+        if leg.account == account:
+            back[account] = back.get(account, 0) - leg.amount
+        elif leg.account == DEBT:
+            cancelled = min(owed, -leg.amount)
+            back[DEBT] = cancelled
+            own = grant_account(grant_id)
+            back[own] = back.get(own, 0) - leg.amount - cancelled
+        else:
+            back[leg.account] = back.get(leg.account, 0) - leg.amount
+    return tuple(Leg(name, amount) for name, amount in back.items() if amount)
 
 
 def cover_legs(sources: Sequence[tuple[int, int]], debt: int) -> tuple[Leg, ...]:

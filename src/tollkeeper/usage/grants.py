@@ -103,29 +103,28 @@ def claw_back(*, key: str, grant_id: int, amount: int | None = None, now: dt.dat
 
 @transaction.atomic
 def restore_claw(*, key: str, now: dt.datetime | None = None) -> int:
-    """Undo the claw-back ``key`` (a dispute won): debt is cancelled first, the rest returns to the grant.
+    """Undo the claw-back ``key`` (a dispute won); answers how much that was.
 
-    Answers what was restored; 0 if there was no such claw-back or it was undone before.
+    0 if there was no such claw-back or it was undone before. What returns to a
+    grant that is over meanwhile expires at once.
     """
     now = now or timezone.now()
-    legs = list(Entry.objects.filter(txn__key=f"claw:{key}", account__startswith="clawed:"))
-    if not legs:
+    entries = list(Entry.objects.filter(txn__key=f"claw:{key}").order_by("pk"))
+    if not entries:
         return 0
-    leg = legs[0]
-    owner = (leg.customer_id, leg.unit)
+    owner = (entries[0].customer_id, entries[0].unit)
     balance = lock([owner])[owner]
     if booked(f"restore:{key}"):
         return 0
-    grant = Grant.objects.get(pk=int(leg.account.partition(":")[2]))
-    amount = min(leg.amount, grant.clawed)
-    owed = min(balance.debt, amount)
-    moved = (
-        ledger.Leg(leg.account, -amount),
-        *((ledger.Leg(ledger.DEBT, owed),) if owed else ()),
-        *((ledger.Leg(ledger.grant_account(grant.pk), amount - owed),) if amount > owed else ()),
-    )
-    post([Posting(owner, f"restore:{key}", "restore", moved if amount else (), str(grant.pk))], now)
-    return amount
+    [clawed] = [entry for entry in entries if entry.account.startswith("clawed:")]
+    grant_id = int(clawed.account.partition(":")[2])
+    taken = [ledger.Leg(entry.account, entry.amount) for entry in entries]
+    legs = ledger.unclaw_legs(grant_id, taken, balance.debt)
+    post([Posting(owner, f"restore:{key}", "restore", legs, str(grant_id))], now)
+    names = [int(leg.account.partition(":")[2]) for leg in legs if leg.account.startswith("grant:")]
+    sweep_grants(Grant.objects.filter(pk__in=names), now)
+    settle_owed([owner], now)
+    return clawed.amount
 
 
 def expire_grants(now: dt.datetime | None = None, *, limit: int = 500) -> int:
