@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from tollkeeper.core import period
 
-ANCHORS = st.datetimes(dt.datetime(2019, 1, 1), dt.datetime(2031, 1, 1), timezones=st.just(dt.UTC))
+FIRST, LAST = dt.datetime(2019, 1, 1), dt.datetime(2031, 1, 1)  # noqa: DTZ001 - hypothesis adds the zones
+ANCHORS = st.datetimes(FIRST, LAST, timezones=st.just(dt.UTC))
 ZONED = st.datetimes(
-    dt.datetime(2019, 1, 1),
-    dt.datetime(2031, 1, 1),
+    FIRST,
+    LAST,
     timezones=st.sampled_from([ZoneInfo(z) for z in ("America/New_York", "Asia/Shanghai", "Pacific/Apia")]),
 )
 KINDS = st.sampled_from(["month", "year"])
