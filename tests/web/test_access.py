@@ -18,7 +18,11 @@ PUBLIC = ("home", "plans", "healthz", "dev_mail", "checkout", "contact", "imprin
 POST_ONLY = {
     "checkout_pay",
     "checkout_cancel",
+    "console_plan_keep",
+    "console_plan_payment",
     "desk_order_ask",
+    "desk_order_clear",
+    "desk_order_refund",
     "desk_job_retry",
     "desk_job_cancel",
     "desk_ticket_close",
@@ -44,6 +48,9 @@ def addresses(story: Story) -> dict[str, str]:
     """Every address of ours, made of things of the owner's."""
     order = sales.get_order(story.customer_id, story.number)
     key, handed = [story.key_id], [story.delivery_id]
+    plan = sales.current_plan(story.customer_id)
+    assert plan is not None
+    held: list[object] = [plan.subscription]
     arguments: dict[str, list[object]] = {
         "checkout": ["pro", price_of("pro")],
         "checkout_return": [story.number],
@@ -57,7 +64,14 @@ def addresses(story: Story) -> dict[str, str]:
         "console_order": [story.number],
         "console_receipt": [story.number, receipt_of(story)],
         "desk_order": [story.number],
+        "console_plan": held,
+        "console_plan_cancel": held,
+        "console_plan_keep": held,
+        "console_plan_payment": held,
+        "console_plan_switch": [*held, "pro", price_of("pro")],
         "desk_order_ask": [story.number],
+        "desk_order_clear": [story.number],
+        "desk_order_refund": [story.number],
         "desk_customer": [order.customer],
         "console_ticket": [story.ticket],
         "desk_ticket": [story.ticket],
@@ -105,6 +119,8 @@ def test_the_owner_sees_all_of_theirs_and_no_desk(story: Story) -> None:
         answer = ask(client, name, url)
         if name.startswith("desk"):
             assert answer.status_code == 404, name
+        elif name == "console_plan_switch":
+            assert answer.status_code == 302, "a change to the same plan is refused"
         elif name == "contact":
             assert answer["Location"] == reverse("console_ticket_new")
         elif name == "console_first":

@@ -35,13 +35,13 @@ def told(order: sales.OrderView, status: str) -> None:
     values = {
         "station": station,
         "steps": stations.steps(order),
-        "actions": stations.actions(order, station),
+        "ways": stations.ways(order, station),
         "number": order.number,
     }
     text = render_to_string("checkout/station.html", values)
     assert str(station.title) in text
     assert f'data-state="{status}"' in text
-    assert values["actions"], "there is always a way on"
+    assert values["ways"], "there is always a way on"
 
 
 def test_no_answer_and_leaving_have_words_of_their_own(story: Story) -> None:

@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from tollkeeper.web import checkout, contact, dev_mail, errors, health, status, storefront
-from tollkeeper.web.console import calls, keys, orders, overview, settings, support, usage
+from tollkeeper.web.console import calls, keys, orders, overview, plan, settings, support, usage
 from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import orders as desk_orders
 
@@ -50,6 +50,15 @@ urlpatterns = [
     path("console/orders/", orders.order_list, name="console_orders"),
     path("console/orders/<str:number>/", orders.order_page, name="console_order"),
     path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
+    path("console/plans/<str:number>/", plan.plan_page, name="console_plan"),
+    path("console/plans/<str:number>/cancel/", plan.plan_cancel, name="console_plan_cancel"),
+    path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
+    path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
+    path(
+        "console/plans/<str:number>/change/<slug:plan>/<slug:price>/",
+        plan.plan_switch,
+        name="console_plan_switch",
+    ),
     path("console/support/", support.ticket_list, name="console_support"),
     path("console/support/new/", support.ticket_new, name="console_ticket_new"),
     path("console/support/<str:number>/", support.ticket, name="console_ticket"),
@@ -59,6 +68,8 @@ urlpatterns = [
     path("desk/orders/", desk_orders.order_list, name="desk_orders"),
     path("desk/orders/<str:number>/", desk_orders.order_page, name="desk_order"),
     path("desk/orders/<str:number>/ask/", desk_orders.order_ask, name="desk_order_ask"),
+    path("desk/orders/<str:number>/clear/", desk_orders.order_clear, name="desk_order_clear"),
+    path("desk/orders/<str:number>/refund/", desk_orders.order_refund, name="desk_order_refund"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),

@@ -48,9 +48,9 @@ def human(number: float) -> str:
 
 
 def scale_top(largest: float) -> int:
-    """The least round number not below ``largest`` that divides into four; at least 4."""
-    if largest <= 4:
-        return 4
+    """A round number not below ``largest`` that divides into four; at least 4."""
+    if largest <= 40:
+        return max(4, 4 * ceil(largest / 4))  # counts: whole numbers on the axis
     power = 10 ** int(log10(largest))
     return int(next(step * power for step in _STEPS if step * power >= largest))
 

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.accounts import services as accounts
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.flows import purchase
+from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
@@ -116,7 +117,7 @@ def checkout_return(request: HttpRequest, customer_id: int, number: str) -> Http
     unknown = False
     if order.status in ("awaiting_payment", "processing"):
         try:
-            order = purchase.reconcile(order.order_id)
+            order = reconcile(order.order_id)
         except ProviderError as error:
             log.warning("no answer about an order: %s", error)
             unknown = True
@@ -159,7 +160,7 @@ def _values(order: sales.OrderView, *, unknown: bool, left: bool, round_: int) -
         "order": order,
         "station": station,
         "steps": stations.steps(order),
-        "actions": stations.actions(order, station),
+        "ways": stations.ways(order, station),
         "round": round_,
         "refresh_s": (1 if round_ < _QUICK_ROUNDS else 5) if watched else 0,
     }

@@ -35,7 +35,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class Way:
     """A button below: a link, or a form if ``post``."""
 
     label: str | Promise
@@ -180,21 +180,19 @@ def steps(order: OrderView) -> list[Step]:
     ]
 
 
-def actions(order: OrderView, station: Station) -> list[Action]:
+def ways(order: OrderView, station: Station) -> list[Way]:
     """What can be done at this station, the main thing first."""
-    page = Action(_("Order and receipt"), reverse("console_order", args=[order.number]), "plain")
+    page = Way(_("Order and receipt"), reverse("console_order", args=[order.number]), "plain")
     if station.name == "delivered":
         waiting = delivery.find_unrevealed(order.customer_id)
         if waiting is not None:
-            return [Action(_("Show my key"), reverse("console_key_reveal", args=[waiting.id])), page]
-        return [Action(_("To the console"), reverse("console")), page]
+            return [Way(_("Show my key"), reverse("console_key_reveal", args=[waiting.id])), page]
+        return [Way(_("To the console"), reverse("console")), page]
     if station.name in ("awaiting_payment", "left", "unknown"):
         return [
-            Action(_("To the payment page"), reverse("checkout_pay", args=[order.number]), "", post=True),
-            Action(
-                _("Cancel the order"), reverse("checkout_cancel", args=[order.number]), "plain", post=True
-            ),
+            Way(_("To the payment page"), reverse("checkout_pay", args=[order.number]), "", post=True),
+            Way(_("Cancel the order"), reverse("checkout_cancel", args=[order.number]), "plain", post=True),
         ]
     if station.name in ("expired", "cancelled"):
-        return [Action(_("Order again"), reverse("plans"))]
-    return [Action(_("To the console"), reverse("console"), "plain")]
+        return [Way(_("Order again"), reverse("plans"))]
+    return [Way(_("To the console"), reverse("console"), "plain")]

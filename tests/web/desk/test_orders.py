@@ -39,3 +39,31 @@ def test_a_customer_is_found_by_number(story: Story) -> None:
     assert "There is no customer" in desk.get(reverse("desk_customers"), {"number": "cus_x"}).content.decode()
     page = desk.get(reverse("desk_customer", args=[number])).content.decode()
     assert story.number in page
+
+
+def test_money_goes_back_by_the_desk(story: Story) -> None:
+    desk = story.client(story.staff)
+    url = reverse("desk_order_refund", args=[story.number])
+    for amount, words in (
+        ("a lot", "no amount"),
+        ("1000.00", "more than is left"),
+        ("0", "more than is left"),
+    ):
+        page = desk.post(url, {"amount": amount}, follow=True).content.decode()
+        assert words in page, amount
+    assert "on its way" in desk.post(url, {"amount": "9.00"}, follow=True).content.decode()
+    assert "on its way" in desk.post(url, {}, follow=True).content.decode()
+    story.till.work()
+    story.till.deliver()
+    page = desk.get(reverse("desk_order", args=[story.number])).content.decode()
+    assert "$9.00" in page
+    assert "$20.00" in page
+    assert "Everything went back" in desk.post(url, {}, follow=True).content.decode()
+    unpaid = desk.post(reverse("desk_order_refund", args=[story.unpaid]), {}, follow=True).content.decode()
+    assert "Nothing was paid" in unpaid
+
+
+def test_letting_a_held_order_go_on(story: Story) -> None:
+    desk = story.client(story.staff)
+    answer = desk.post(reverse("desk_order_clear", args=[story.number]), follow=True)
+    assert "The order goes on" in answer.content.decode()

@@ -48,7 +48,7 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
             "order": order,
             "station": station,
             "steps": stations.steps(order),
-            "actions": stations.actions(order, station)
+            "ways": stations.ways(order, station)
             if station.name in ("awaiting_payment", "delivered")
             else [],
             "documents": payments.list_documents(order.customer_id, order.number),

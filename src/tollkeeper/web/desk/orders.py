@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from tollkeeper.core import money
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import purchase
+from tollkeeper.flows import refund
+from tollkeeper.flows.reconcile import clear_review, reconcile
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import ProviderError
+from tollkeeper.payments.refunds import CannotRefund
 from tollkeeper.sales import queries as sales
 from tollkeeper.web import stations
 from tollkeeper.web.access import for_staff
@@ -42,6 +47,9 @@ def order_page(request: HttpRequest, number: str) -> HttpResponse:
         {
             "order": order,
             "steps": stations.steps(order),
+            "refunds": payments.list_refunds(order.order_id),
+            "disputes": payments.list_disputes(order.order_id),
+            "refund_form": RefundForm(),
             "attempts": payments.list_attempts(order.order_id),
             "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
@@ -55,11 +63,65 @@ def order_ask(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/orders/<number>/ask/: ask the provider how the order stands, now."""
     order = _order(number)
     try:
-        purchase.reconcile(order.order_id)
+        reconcile(order.order_id)
     except ProviderError:
         messages.warning(request, _("The provider did not answer. The sweeper goes on asking."))
     else:
         messages.success(request, _("The provider has answered; the order is up to date."))
+    return redirect("desk_order", number)
+
+
+class RefundForm(forms.Form):
+    """How much goes back; nothing stands for all that is left."""
+
+    amount = forms.CharField(
+        label=gettext_lazy("Amount"),
+        required=False,
+        max_length=20,
+        help_text=gettext_lazy("Empty: all that is left."),
+    )
+    revokes = forms.BooleanField(label=gettext_lazy("Take the rights back too"), required=False)
+
+
+@require_POST
+@for_staff
+def order_refund(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/refund/: give money back."""
+    order = _order(number)
+    form = RefundForm(request.POST)
+    form.is_valid()
+    text = form.cleaned_data.get("amount", "")
+    try:
+        amount = money.parse(text, order.currency) if text else None
+        refund.request_refund(number, amount, revokes=form.cleaned_data.get("revokes", False))
+    except money.BadAmount as wrong:
+        messages.error(request, str(wrong))
+    except CannotRefund as no:
+        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+    else:
+        messages.success(request, _("The refund is on its way."))
+    return redirect("desk_order", number)
+
+
+_REFUSALS = {
+    "disputed": gettext_lazy("The bank has the money already: a disputed payment is not refunded."),
+    "not_paid": gettext_lazy("Nothing was paid."),
+    "nothing_left": gettext_lazy("Everything went back already."),
+    "too_much": gettext_lazy("That is more than is left."),
+}
+
+
+@require_POST
+@for_staff
+def order_clear(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/clear/: a person has looked, and the order goes on."""
+    order = _order(number)
+    try:
+        clear_review(order.order_id)
+    except ProviderError:
+        messages.warning(request, _("The provider did not answer. The sweeper goes on asking."))
+    else:
+        messages.success(request, _("The order goes on."))
     return redirect("desk_order", number)
 
 

@@ -169,3 +169,30 @@ def ring(balance: object, label: str) -> SafeString:
 def share_bar(part: int, whole: int) -> SafeString:
     """A thin bar: ``part`` of ``whole``."""
     return charts.share_bar(part, whole)
+
+
+_BROWSERS = {
+    "Edg/": "Edge",
+    "OPR/": "Opera",
+    "Firefox/": "Firefox",
+    "Chrome/": "Chrome",
+    "Safari/": "Safari",
+}
+_SYSTEMS = {
+    "iPhone": "iOS",
+    "iPad": "iPadOS",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
+
+
+@register.filter
+def browser(agent: object) -> str:
+    """What a browser calls itself, in two words: ``Chrome, Linux``; else its first word."""
+    text = str(agent or "")
+    names = [next((table[mark] for mark in table if mark in text), "") for table in (_BROWSERS, _SYSTEMS)]
+    known = ", ".join(name for name in names if name)
+    return known or text.split("/")[0][:40] or gettext("unknown")

@@ -1,0 +1,130 @@
+"""A customer's plan: how it stands, another one, its end, and how it is paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.terms import PlanTerms, PriceTerms
+from tollkeeper.flows import plan_change, purchase, renewal
+from tollkeeper.payments.providers import ProviderError
+from tollkeeper.sales import queries as sales
+from tollkeeper.sales.plans import CannotChange, NoSuchPlan
+from tollkeeper.sales.queries import PlanView
+from tollkeeper.web.access import for_customer
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan that this one could become; ``dearer`` ones begin at once."""
+
+    plan: PlanTerms
+    price: PriceTerms
+    dearer: bool
+
+
+def _mine(customer_id: int, number: str) -> PlanView:
+    found = next((row for row in sales.list_plans(customer_id) if row.subscription == number), None)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _choices(held: PlanView) -> list[Choice]:
+    """What renews in the same currency and rhythm, and costs something."""
+    return [
+        Choice(plan, price, price.amount_minor > held.amount_minor)
+        for plan in catalog.list_plans(get_language())
+        for price in plan.prices
+        if plan.kind == "subscription" and plan.slug != held.plan
+        if (price.currency, price.period) == (held.currency, held.period) and price.amount_minor
+    ]
+
+
+@require_safe
+@for_customer
+def plan_page(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """GET /console/plans/<number>/"""
+    held = _mine(customer_id, number)
+    return render(request, "console/plan.html", {"plan": held, "choices": _choices(held)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_customer
+def plan_cancel(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """GET asks, POST ends the plan with the period that is paid."""
+    held = _mine(customer_id, number)
+    if request.method == "POST":
+        renewal.cancel_plan(customer_id, number)
+        messages.success(request, _("Your plan ends with its period. Until then everything works."))
+        return redirect("console_plan", number)
+    return render(request, "console/plan_cancel.html", {"plan": held})
+
+
+@require_POST
+@for_customer
+def plan_keep(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /console/plans/<number>/keep/: takes back a cancellation or a change that waits."""
+    held = _mine(customer_id, number)
+    if held.ends_with_period:
+        renewal.keep_plan(customer_id, number)
+    if held.pending_plan:
+        plan_change.keep_present_plan(customer_id, number)
+    messages.success(request, _("Your plan goes on as it is."))
+    return redirect("console_plan", number)
+
+
+@require_POST
+@for_customer
+def plan_payment(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /console/plans/<number>/payment/: to the provider's page for the card."""
+    _mine(customer_id, number)
+    try:
+        return redirect(renewal.portal_url(customer_id, request.build_absolute_uri("../")))
+    except ProviderError:
+        messages.warning(request, _("The payment provider cannot show its page now. Please try again."))
+        return redirect("console_plan", number)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_customer
+def plan_switch(request: HttpRequest, customer_id: int, number: str, plan: str, price: str) -> HttpResponse:
+    """GET shows what a change costs and gives, POST makes it: the sum is seen before it is owed."""
+    held = _mine(customer_id, number)
+    try:
+        quote = plan_change.quote_change(customer_id, number, plan, price)
+        if request.method == "POST":
+            order = plan_change.change_plan(customer_id, number, plan, price, language=get_language() or "en")
+            if order:
+                return redirect(purchase.begin_payment(order))
+            messages.success(request, _("The change is noted and comes with the next period."))
+            return redirect("console_plan", number)
+    except (catalog.NotOffered, NoSuchPlan):
+        raise Http404 from None
+    except CannotChange as no:
+        messages.error(request, _refusal(no.code))
+        return redirect("console_plan", number)
+    except (purchase.CannotPay, ProviderError):
+        messages.warning(
+            request, _("The payment provider does not answer. Nothing was charged; please try again.")
+        )
+        return redirect("console_plan", number)
+    return render(request, "console/plan_switch.html", {"plan": held, "quote": quote})
+
+
+def _refusal(code: str) -> str:
+    return {
+        "same": _("That is the plan you have."),
+        "other_currency": _("A plan cannot change its currency."),
+        "other_period": _("A plan cannot change between monthly and yearly."),
+        "not_active": _("This plan is not active; settle what is open first."),
+        "ends_soon": _("The period ends within a day: change when the next one has begun."),
+        "pending": _("A change is waiting already. Take it back first."),
+    }.get(code, _("This change cannot be made."))

@@ -1,0 +1,68 @@
+"""A plan is looked at, changed, ended, kept: by its owner, with the sum seen first."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from tests.services.money import price_of
+from tests.web.story import Story
+from tollkeeper.payments.providers import Unsure
+from tollkeeper.sales import queries as sales
+from tollkeeper.web.console import plan as pages
+
+
+@pytest.fixture
+def number(story: Story) -> str:
+    held = sales.current_plan(story.customer_id)
+    assert held is not None
+    return held.subscription
+
+
+def test_cancelling_asks_first_and_can_be_taken_back(story: Story, number: str) -> None:
+    client = story.client(story.owner)
+    page = client.get(reverse("console_plan", args=[number])).content.decode()
+    assert "$29.00" in page
+    assert "Next payment" in page
+    client.get(reverse("console_plan_cancel", args=[number]))
+    held = sales.current_plan(story.customer_id)
+    assert held is not None
+    assert not held.ends_with_period, "asking decides nothing"
+    page = client.post(reverse("console_plan_cancel", args=[number]), follow=True).content.decode()
+    assert "does not renew" in page
+    page = client.post(reverse("console_plan_keep", args=[number]), follow=True).content.decode()
+    assert "goes on as it is" in page
+    assert "does not renew" not in page
+
+
+def test_the_card_is_changed_at_the_provider(
+    story: Story, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = story.client(story.owner)
+    url = reverse("console_plan_payment", args=[number])
+    assert client.get(url).status_code == 405
+    assert client.post(url)["Location"].startswith("http")
+
+    def silent(*_: object, **__: object) -> str:
+        raise Unsure("no answer")
+
+    monkeypatch.setattr(pages.renewal, "portal_url", silent)
+    assert "cannot show its page" in client.post(url, follow=True).content.decode()
+
+
+def test_a_change_to_the_same_or_to_nothing_is_refused(story: Story, number: str) -> None:
+    client = story.client(story.owner)
+    same = reverse("console_plan_switch", args=[number, "pro", price_of("pro")])
+    assert "the plan you have" in client.get(same, follow=True).content.decode()
+    for plan, price in (("nothing", "x"), ("pro", "nothing")):
+        url = reverse("console_plan_switch", args=[number, plan, price])
+        assert client.get(url, headers={"Accept": "text/html"}).status_code == 404
+
+
+def test_nobody_else_reaches_a_plan(story: Story, number: str) -> None:
+    client = story.client(story.other)
+    for name in ("console_plan_keep", "console_plan_payment", "console_plan_cancel"):
+        assert client.post(reverse(name, args=[number])).status_code == 404
+    held = sales.current_plan(story.customer_id)
+    assert held is not None
+    assert not held.ends_with_period
