@@ -81,6 +81,12 @@ def may(subject: uuid.UUID, purpose: str) -> bool:
     return _YES[last.action]
 
 
+def opted_out(subject: uuid.UUID) -> bool:
+    """Whether a person's last word on selling and sharing is a no (``Sec-GPC`` or their own)."""
+    last = Choice.objects.filter(subject_id=subject, purpose=GPC).order_by("-chosen_at", "-pk").first()
+    return last is not None and not _YES[last.action]
+
+
 def history(subject: uuid.UUID) -> list[ChoiceRow]:
     """A person's choices, newest first."""
     return [

@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -75,7 +74,7 @@ def _public(number: int) -> Version:
 def _page(request: HttpRequest, version: Version) -> HttpResponse:
     language = policy_language()
     document = version.page(language)
-    response = render(
+    return render(
         request,
         "policy/page.html",
         {
@@ -85,11 +84,8 @@ def _page(request: HttpRequest, version: Version) -> HttpResponse:
             "sections": document.sections[1:],
             "body": _body(version.number, version.documents_hash, language),
             "upcoming": [one for one in policy_queries.list_public() if one.state == "announced"],
-            "signal": request.headers.get("Sec-GPC") == "1",
         },
     )
-    patch_vary_headers(response, ["Sec-GPC", "Accept-Language", "Cookie"])
-    return response
 
 
 @require_safe
@@ -153,7 +149,7 @@ def version_changes(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def feed(request: HttpRequest) -> HttpResponse:
     """All versions as an Atom feed."""
-    response = render(
+    return render(
         request,
         "policy/feed.xml",
         {
@@ -162,7 +158,6 @@ def feed(request: HttpRequest) -> HttpResponse:
         },
         content_type="application/atom+xml; charset=utf-8",
     )
-    return response
 
 
 @require_safe
