@@ -147,7 +147,8 @@ class Aftermath(Bank):
     # ---- disputes
 
     def _on_open_dispute(self, name: str) -> None:
-        self.dispute(name)
+        if not self.row("charge", name)["refunded"]:  # who has the money back has nothing to dispute
+            self.dispute(name)
 
     def dispute(self, charge: str, reason: str = "fraudulent") -> Row:
         """The payer's bank takes the money back, for the time being."""

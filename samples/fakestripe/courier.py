@@ -95,7 +95,7 @@ class Courier:
             if self._chance.random() < self.knobs.fail:
                 status = 500
             else:
-                status = self.post(body, sign(body, self.secret, int(time.time())))
+                status = self.post(body, sign(body, self.secret, int(self._clock())))
             if 200 <= status < 300:
                 self.store.drop("parcel", parcel["name"])
                 self.store.put("event", event["id"], {**event, "pending_webhooks": 0})

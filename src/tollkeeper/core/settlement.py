@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tollkeeper.core.states import Machine, step
+from tollkeeper.core.states import ATTEMPT, DISPUTE, REFUND, Machine, step
 
 MONEY = (
     "unpaid",
@@ -195,7 +195,7 @@ def derive(
             money = "refunded"
     elif contested:
         money = "disputed"
-    elif lost:
+    elif any(state == "lost" for state, _ in claims):
         money = "charged_back"
     elif captured - refunded > due.amount_minor:
         money = "overpaid"
@@ -216,3 +216,29 @@ def towards(machine: Machine, state: str, target: str) -> str:
         if result == target:
             return step(machine, state, event)
     return state
+
+
+def absorb(charge: Charge, told: Collected, order: str) -> Charge:
+    """A charge brought up to what its provider tells; ``order`` is our own number."""
+    state = towards(ATTEMPT, charge.state, "redirected" if told.state == "open" else told.state)
+    if told.state != "succeeded":
+        return replace(charge, state=state)
+    return replace(
+        charge,
+        state=state,
+        amount_minor=told.amount_minor,
+        currency=told.currency,
+        live=told.live,
+        order_matches=told.order == order,
+    )
+
+
+def absorb_refund(state: str, told: RefundFact) -> str:
+    """The state of a refund brought up to what its provider tells."""
+    known = step(REFUND, state, "submit") if state == "requested" else state
+    return towards(REFUND, known, told.state)
+
+
+def absorb_dispute(state: str, told: DisputeFact) -> str:
+    """The state of a dispute brought up to what its provider tells."""
+    return towards(DISPUTE, state, told.state)

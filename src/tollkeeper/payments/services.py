@@ -8,8 +8,17 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
-from tollkeeper.core.settlement import Charge, Collected, DisputeFact, RefundFact, towards
-from tollkeeper.core.states import ATTEMPT, DISPUTE, INBOX, REFUND, step
+from tollkeeper.core.settlement import (
+    Charge,
+    Collected,
+    DisputeFact,
+    RefundFact,
+    absorb,
+    absorb_dispute,
+    absorb_refund,
+    towards,
+)
+from tollkeeper.core.states import ATTEMPT, INBOX, step
 from tollkeeper.payments.models import Attempt, Dispute, InboxEvent, Payer, Refund
 from tollkeeper.payments.providers import Asked, Hint, Started
 
@@ -118,13 +127,14 @@ def record(attempt_id: uuid.UUID, facts: Collected, *, order: str, now: dt.datet
     """
     row = Attempt.objects.select_for_update().get(pk=attempt_id)
     before = row.state
-    row.state = towards(ATTEMPT, row.state, "redirected" if facts.state == "open" else facts.state)
+    known = Charge(row.state, row.asked_minor, row.amount_minor, row.currency, row.live, row.order_matches)
+    now_is = absorb(known, facts, order)
+    row.state, row.amount_minor, row.currency = now_is.state, now_is.amount_minor, now_is.currency
+    row.live, row.order_matches = now_is.live, now_is.order_matches
     row.reference = row.reference or facts.reference
     row.url, row.decline, row.checked_at, row.error = facts.url, facts.decline[:64], now, ""
     row.payment = facts.payment or row.payment
-    if facts.state == "succeeded":
-        row.amount_minor, row.currency, row.live = facts.amount_minor, facts.currency, facts.live
-        row.order_matches = facts.order == order
+    if row.state == "succeeded":
         row.succeeded_at = row.succeeded_at or now
     row.save()
     if facts.payer and before != row.state:
@@ -155,9 +165,7 @@ def _record_refund(attempt: Attempt, fact: RefundFact, now: dt.datetime) -> None
             created_at=now,
         )
     row.reference, row.error = fact.reference, ""
-    if row.state == "requested":
-        row.state = step(REFUND, row.state, "submit")
-    row.state = towards(REFUND, row.state, fact.state)
+    row.state = absorb_refund(row.state, fact)
     if row.state in ("succeeded", "failed", "cancelled") and row.settled_at is None:
         row.settled_at = now
     row.save()
@@ -173,7 +181,7 @@ def _record_dispute(attempt: Attempt, fact: DisputeFact, now: dt.datetime) -> No
             currency=attempt.currency,
             created_at=now,
         )
-    row.state = towards(DISPUTE, row.state, fact.state)
+    row.state = absorb_dispute(row.state, fact)
     row.amount_minor, row.reason, row.respond_by = fact.amount_minor, fact.reason[:40], fact.respond_by
     if row.state in ("won", "lost", "prevented") and row.closed_at is None:
         row.closed_at = now
