@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transactio
 
 EMAIL = "Canary.User+tag@Example.org"
 PASSWORD = "correct-h0rse battery"
+OLD = {"old_enough": "on"}
 NEEDLES = ("canary.user", "canary.user+tag@example.org", PASSWORD, "Canary-Agent/9")
 
 
@@ -42,7 +43,7 @@ def code() -> str:
 
 
 def sign_up(client: Client, email: str = EMAIL) -> None:
-    answer = client.post("/accounts/signup/", {"email": email, "password1": PASSWORD})
+    answer = client.post("/accounts/signup/", {"email": email, "password1": PASSWORD, **OLD})
     assert answer.status_code == 302, answer.content.decode()[-2000:]
     answer = client.post(answer["Location"], {"code": code()})
     assert answer.status_code == 302, answer.content.decode()[-2000:]
@@ -66,7 +67,7 @@ def hits() -> set[Hit]:
 
 
 def test_sign_up_by_code_and_sign_in_in_any_letter_case(client: Client) -> None:
-    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD, **OLD})
     assert mail.outbox[-1].to == [EMAIL.lower()]
     assert hits() == set()
     assert not EmailAddress.objects.get().verified
@@ -80,6 +81,14 @@ def test_sign_up_by_code_and_sign_in_in_any_letter_case(client: Client) -> None:
     assert hits() == set()
 
 
+def test_without_the_word_on_age_nothing_is_stored(client: Client) -> None:
+    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    assert answer.status_code == 200
+    assert User.objects.count() == 0
+    assert mail.outbox == []
+    assert hits() == set()
+
+
 def test_a_wrong_password_is_a_form_error(client: Client) -> None:
     sign_up(client)
     client.post("/accounts/logout/")
@@ -88,7 +97,7 @@ def test_a_wrong_password_is_a_form_error(client: Client) -> None:
 
 
 def test_a_wrong_code_does_not_verify(client: Client) -> None:
-    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD, **OLD})
     assert client.post(answer["Location"], {"code": "AAAA-AAAA"}).status_code == 200
     assert not EmailAddress.objects.get().verified
 
@@ -97,10 +106,10 @@ def test_nobody_learns_who_has_an_account(client: Client) -> None:
     sign_up(client)
     cache.clear()
     stranger = Client()
-    known = stranger.post("/accounts/signup/", {"email": EMAIL.upper(), "password1": PASSWORD})
+    known = stranger.post("/accounts/signup/", {"email": EMAIL.upper(), "password1": PASSWORD, **OLD})
     assert "already have an account" in mail.outbox[-1].subject
     assert User.objects.count() == 1
-    unknown = Client().post("/accounts/signup/", {"email": "other@example.org", "password1": PASSWORD})
+    unknown = Client().post("/accounts/signup/", {"email": "other@example.org", "password1": PASSWORD, **OLD})
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
     places = set()
     for address in (EMAIL, "nobody@example.org"):
@@ -197,7 +206,7 @@ def test_too_many_wrong_passwords_are_slowed_down_by_the_shared_cache(client: Cl
 
 @pytest.mark.parametrize("password", ["short", "1234567890123", "password123"])
 def test_weak_passwords_are_refused(client: Client, password: str) -> None:
-    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": password})
+    answer = client.post("/accounts/signup/", {"email": EMAIL, "password1": password, **OLD})
     assert answer.status_code == 200
     assert User.objects.count() == 0
 
@@ -214,7 +223,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_mails_are_files_in_text_and_html(client: Client, folder: Path) -> None:
-    client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD, **OLD})
     (path,) = folder.iterdir()
     assert path.suffix == ".eml"
     assert path.stat().st_mode & 0o077 == 0

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from allauth.account.forms import SignupForm
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from tollkeeper import proofs
 from tollkeeper.accounts import services as accounts
+from tollkeeper.accounts.forms import SignUp
 from tollkeeper.accounts.models import CacheEntry, User
 from tollkeeper.core.personal import Model, Personal
 from tollkeeper.kit import sealed
@@ -44,7 +44,7 @@ def _open_password(_: Patch) -> None:
 
 def _asks_for_more(patch: Patch) -> None:
     patch.setattr(
-        SignupForm, "base_fields", {**SignupForm.base_fields, "phone": SignupForm.base_fields["email"]}
+        SignUp, "base_fields", {**SignUp.base_fields, "phone": SignUp.base_fields["email"]}
     )
 
 

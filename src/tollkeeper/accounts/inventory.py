@@ -48,8 +48,9 @@ INVENTORY = {
             "id": Plain("key"),
             "public_id": Personal("account.id", "order", "delivery", erase=OnErasure.PSEUDONYM),
             "owner": Plain("link"),
-            "created_at": Personal("account.settings", "auth"),
+            "created_at": Personal("account.settings", "auth", erase=OnErasure.KEEP),
         },
+        note="The row stays without its owner, so that orders and sums hang together.",
     ),
     "accounts.CacheEntry": Model(
         path="detached: names are keyed hashes and values counts; gone after minutes",

@@ -50,10 +50,14 @@ def _public_id() -> str:
 
 
 class Customer(models.Model):
-    """Who buys. ``public_id`` is opaque: it may cross to upstreams and providers."""
+    """Who buys. ``public_id`` is opaque: it may cross to upstreams and providers.
+
+    Once its person is erased a customer has no owner and another, random ``public_id``:
+    orders and sums still hang together, and lead to nobody.
+    """
 
     public_id = models.CharField(max_length=24, unique=True, default=_public_id, editable=False)
-    owner = models.OneToOneField(User, on_delete=models.PROTECT, related_name="customer")
+    owner = models.OneToOneField(User, on_delete=models.PROTECT, related_name="customer", null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

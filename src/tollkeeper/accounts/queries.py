@@ -39,6 +39,11 @@ def find_customer(public_id: str) -> CustomerRow | None:
     return CustomerRow(row.pk, row.public_id, row.created_at) if row else None
 
 
+def customer_of(user_id: uuid.UUID) -> int | None:
+    """The id of the customer that a person is; None if they never were one."""
+    return Customer.objects.filter(owner_id=user_id).values_list("pk", flat=True).first()
+
+
 def get_customer(customer_id: int) -> Customer:
     """Raises ``Customer.DoesNotExist``."""
     return Customer.objects.select_related("owner").get(pk=customer_id)
@@ -89,8 +94,10 @@ def shown_to_self(user: User) -> str:
     return _address(user.pk) or str(user)
 
 
-def language_of(user_id: uuid.UUID) -> str:
-    """The language in which to write to a person."""
+def language_of(user_id: uuid.UUID | None) -> str:
+    """The language in which to write to a person; English for somebody erased."""
+    if user_id is None:
+        return "en"
     return User.objects.filter(pk=user_id).values_list("language", flat=True).first() or "en"
 
 

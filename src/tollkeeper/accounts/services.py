@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -14,9 +15,11 @@ from django.db import transaction
 
 from tollkeeper.accounts import queries
 from tollkeeper.accounts.models import Customer, User
+from tollkeeper.accounts.sessions import SessionStore
 from tollkeeper.kit import mail
 from tollkeeper.kit.bound import normalise_email
 from tollkeeper.kit.purposes import serving
+from tollkeeper.kit.sealed import ErasedText
 
 
 class Refused(Exception):
@@ -65,6 +68,24 @@ def add_operator(email: str, password: str) -> uuid.UUID:
     user.set_password(password)
     user.save(update_fields=["is_staff", "password"])
     return user.pk
+
+
+def end_sessions(user_id: uuid.UUID) -> int:
+    """Sign a person out everywhere; the number of sessions ended."""
+    with serving("auth"):
+        keys = [row.session_key for row in UserSession.objects.filter(user_id=user_id)]
+    for key in keys:
+        if not isinstance(key, ErasedText):
+            SessionStore().delete(key)
+    UserSession.objects.filter(user_id=user_id).delete()
+    return len(keys)
+
+
+def freeze(user_id: uuid.UUID) -> None:
+    """Let nobody sign in as this person any more, and sign them out everywhere."""
+    with transaction.atomic():
+        User.objects.filter(pk=user_id).update(is_active=False)
+        end_sessions(user_id)
 
 
 def set_nickname(user_id: uuid.UUID, nickname: str) -> None:

@@ -167,6 +167,7 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # the address lives in one table, sealed
 ACCOUNT_USER_DISPLAY = "tollkeeper.accounts.queries.shown_to_self"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {"signup": "tollkeeper.accounts.forms.SignUp"}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
@@ -206,16 +207,16 @@ PAYMENT_OPTIONS: dict[str, dict[str, Any]] = {
 """Name of a provider file → what it needs from outside."""
 
 
-def _shop_name() -> str:
-    """The brand, for mails; a shop file with mistakes is reported by `shop check`, not here."""
+def _shop_says(file: str, section: str, name: str, otherwise: Any) -> Any:
+    """One fact of a shop's file; mistakes in it are reported by `shop check`, not here."""
     try:
-        brand = tomllib.loads((ENV.shop / "shop.toml").read_text()).get("brand", {})
-        return str(brand.get("name") or ENV.shop.name)
-    except (OSError, ValueError, AttributeError):
-        return ENV.shop.name
+        return tomllib.loads((ENV.shop / file).read_text())[section][name] or otherwise
+    except (OSError, ValueError, KeyError, TypeError):
+        return otherwise
 
 
-SHOP_NAME = _shop_name()
+SHOP_NAME = str(_shop_says("shop.toml", "brand", "name", ENV.shop.name))
+SIGN_UP_AGE = _shop_says("policy.toml", "children", "contract_age", 18)
 MAIL_FOLDER = ENV.home / "mail"
 DEFAULT_FROM_EMAIL = ENV.mail_from or f"{SHOP_NAME} <no-reply@{urlsplit(ENV.public_url).hostname}>"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL

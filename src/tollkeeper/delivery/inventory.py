@@ -48,15 +48,16 @@ INVENTORY = {
         keep=_KEY,
         columns={
             "key": Plain("link"),
-            "digest": _key(export=Export.WITHHELD),
+            "digest": _key(OnErasure.KEEP, Export.WITHHELD),
             "customer_id": Plain("link"),
             "tenant": Personal("account.id", "delivery", erase=OnErasure.PSEUDONYM),
             "state": Plain("state"),
-            "reason": _key(),
-            "terms": _key(),
+            "reason": _key(OnErasure.KEEP),
+            "terms": _key(OnErasure.KEEP),
             "expires_at": Plain("time"),
             "version": Plain("count"),
         },
+        note="The revoked entry stays without a person, so that every gate learns of it.",
     ),
     "delivery.Feed": Model(
         path="nobody: one counter", columns={"id": Plain("key"), "version": Plain("count")}

@@ -86,11 +86,14 @@ def _data(subject: uuid.UUID, context: str) -> bytes:
     return f"{context}|{subject.hex}".encode()
 
 
-def seal(subject: uuid.UUID, value: str | bytes, context: str) -> str:
+def seal(subject: uuid.UUID | None, value: str | bytes, context: str) -> str:
     """Seal a value for a subject; ``context`` says where it is kept (``delivery.secret``).
 
-    Makes the subject's key if there is none yet; raises :class:`Erased` after destruction.
+    Makes the subject's key if there is none yet; raises :class:`Erased` after destruction
+    (and for None: a customer whose person is gone).
     """
+    if subject is None:
+        raise Erased(None)
     raw = value.encode() if isinstance(value, str) else value
     nonce = os.urandom(_NONCE)
     body = ensure_cipher(subject).encrypt(nonce, raw, _data(subject, context))
@@ -108,8 +111,10 @@ def subject_of(token: str) -> uuid.UUID:
         raise Damaged("not a sealed value") from None
 
 
-def open_bytes(subject: uuid.UUID, token: str, context: str) -> bytes:
+def open_bytes(subject: uuid.UUID | None, token: str, context: str) -> bytes:
     """The bytes that were sealed; raises :class:`Erased` or :class:`Damaged`."""
+    if subject is None:
+        raise Erased(None)
     if subject_of(token) != subject:
         raise Damaged("sealed for another subject")
     cipher = get_cipher(subject)
@@ -120,7 +125,7 @@ def open_bytes(subject: uuid.UUID, token: str, context: str) -> bytes:
         raise Damaged(f"a sealed value in {context} does not open") from None
 
 
-def open_sealed(subject: uuid.UUID, token: str, context: str) -> str:
+def open_sealed(subject: uuid.UUID | None, token: str, context: str) -> str:
     """The text that was sealed; raises :class:`Erased` or :class:`Damaged`."""
     return open_bytes(subject, token, context).decode()
 

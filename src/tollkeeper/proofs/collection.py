@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from allauth.account.forms import SignupForm
 
+from tollkeeper.accounts.forms import SignUp
 from tollkeeper.core.cards import find_cards
 from tollkeeper.core.personal import Personal
 from tollkeeper.proofs import census
@@ -16,7 +16,7 @@ from tollkeeper.proofs.probe import Broken, Evidence, probe, require
 
 _ACCOUNT_TEXTS = {"password", "language", "nickname"}
 """Every text a user row may hold; the address has a table of its own."""
-_FORM = {"email", "password1"}
+_FORM = {"email", "password1", "old_enough"}
 _CALL_TEXTS = {"request_id", "gate_id", "route", "method", "outcome", "unit", "model"}
 _EVENT = {
     "id", "account", "event_id", "type", "object_id", "livemode", "api_version", "created_at", "sha256",
@@ -42,7 +42,7 @@ def account_columns(ctx: Context) -> Evidence:
         "the account has more fields than the policy names",
         extra=sorted(texts - _ACCOUNT_TEXTS),
     )
-    asked = set(SignupForm().fields)
+    asked = set(SignUp().fields)
     require(asked <= _FORM, "the form asks for more than the policy names", extra=sorted(asked - _FORM))
     named = {
         category: sorted(ctx.columns(category))
@@ -84,7 +84,7 @@ def nickname(ctx: Context) -> Evidence:
     """A nickname exists only where somebody gave one."""
     field = census.model_of("accounts.User")._meta.get_field("nickname")
     require(field.null and not field.has_default(), "the nickname is not optional")
-    require("nickname" not in SignupForm().fields, "the sign-up form asks for a nickname")
+    require("nickname" not in SignUp().fields, "the sign-up form asks for a nickname")
     total = census.count("accounts.User")
     given = sum(1 for _ in census.raw_values("accounts.User", "nickname", limit=1_000_000))
     return {"accounts": total, "with_nickname": given, "without": total - given}

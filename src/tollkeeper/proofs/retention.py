@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
+from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.personal import Plain
-from tollkeeper.privacy import periods
+from tollkeeper.privacy import erasing, periods
+from tollkeeper.privacy.discovery import rows_of
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
+from tollkeeper.proofs.planting import planted
 from tollkeeper.proofs.probe import Evidence, probe, require
 
 
@@ -43,6 +48,41 @@ def no_longer(ctx: Context) -> Evidence:
         "due_now": 0,
         "oldest_days_by_rule": oldest,
         "days_by_rule": {name: rule.days for name, rule in ctx.policy.keep.items()},
+    }
+
+
+@probe("T-30", "G-39", "G-58")
+def after_closure(ctx: Context) -> Evidence:
+    """A planted person is erased now: what went, what stays without them, and nothing of them is found."""
+    clocks = ctx.policy.clocks
+    with planted() as canary:
+        started = time.perf_counter()
+        steps = erasing.erase_rows(canary.subject)
+        took = (time.perf_counter() - started) * 1000
+        hits = canary.hits()
+        left = [
+            step.label for step in steps if not step.stays and rows_of(step.label, canary.subject).exists()
+        ]
+        found = accounts.find_user(canary.needles["address"])
+    require(
+        not hits and not left and found is None,
+        "something of an erased person is left",
+        hits=hits,
+        tables=left,
+    )
+    return {
+        "rows_gone": sum(step.rows for step in steps if not step.stays),
+        "rows_without_a_person": sum(step.rows for step in steps if step.stays),
+        "tables": len(steps),
+        "ms": round(took, 1),
+        "hits": 0,
+        "key_destroyed": True,
+        "erased_for_people_so_far": census.model_of("trail.Entry")
+        ._base_manager.filter(verb="subject.erased")
+        .count(),
+        "hours_to_think_again": clocks.closure_cool_off_hours,
+        "days_for_processors": clocks.closure_processors_days,
+        "days_in_backups": clocks.closure_backups_days,
     }
 
 

@@ -74,7 +74,7 @@ class Story:
                 raise Stuck(f"no form to register with: {page.said}")
             try:
                 self._page = self._browser.send(
-                    page, form, {"email": self.email, "password1": self._password}
+                    page, form, {"email": self.email, "password1": self._password, "old_enough": "on"}
                 )
             except Broken:
                 continue

@@ -32,8 +32,9 @@ BATCH = 500
 class Erased(Exception):
     """The subject's key was destroyed (or never made): what it sealed cannot be read again."""
 
-    def __init__(self, subject: uuid.UUID) -> None:
-        super().__init__(f"the key of subject-{subject.hex[:12]} does not exist")
+    def __init__(self, subject: uuid.UUID | None) -> None:
+        name = f"subject-{subject.hex[:12]}" if subject else "somebody who was erased"
+        super().__init__(f"the key of {name} does not exist")
         self.subject = subject
 
 
