@@ -21,7 +21,7 @@ IDLE_US = 3_000_000
 """A lease unused for this long goes back."""
 REFUSED_US = 1_000_000
 """How long a purse remembers that the book had nothing."""
-AHEAD_US = 4_000_000
+AHEAD_US = 10_000_000
 """A draw is meant to last this long at the present rate."""
 
 Holds = tuple[tuple["Lease", int], ...]

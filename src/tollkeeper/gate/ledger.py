@@ -16,6 +16,8 @@ from tollkeeper.core.terms import MICRO
 from tollkeeper.gate.book import Book
 
 LEASE_TTL_US = 30_000_000
+PLENTY = 16
+"""This part of a balance may be lent at once, however little is asked for: draws stay rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def draw(book: Book, gate_id: str, customer_id: int, unit: str, need: int, want:
         if live < need or not live:
             return Drawn(lease_id.bytes, 0, 0, held)
         half = live // 2 - live // 2 % MICRO
-        sources = carve(grants, max(need, min(want, half)), now_us)
+        sources = carve(grants, max(need, min(max(want, live // PLENTY), half)), now_us)
         amount = sum(part for _, part in sources)
         expires_at = now_us + LEASE_TTL_US
         lease = _Lease(str(lease_id), gate_id, customer_id, unit, amount, sources, now_us, expires_at)
