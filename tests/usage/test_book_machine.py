@@ -1,4 +1,4 @@
-"""Whole room: any history of grants, leases, journals and claw-backs leaves the book sound and oversells nothing."""
+"""Whole room: any history of grants, leases, journals and claw-backs leaves a sound book."""
 
 from __future__ import annotations
 

@@ -82,6 +82,7 @@ def _grant(line: LineView, begins: dt.datetime) -> list[int]:
                 effective_at=begins,
                 expires_at=ends,
                 source=f"line:{line.line_id}",
+                renews=grant.per == "period",
             )
         )
     return issued

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from tollkeeper.core.journal import MAX_FRAME, Corrupt, read_frames
 from tollkeeper.delivery import services as delivery
+from tollkeeper.flows import alerts
 from tollkeeper.kit.fields import from_micros, to_micros
-from tollkeeper.kit.jobs import Context, loop, schedule
+from tollkeeper.kit.jobs import Context, GiveUp, loop, schedule
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
@@ -56,6 +57,8 @@ class Intake:
         self.folder = folder
         self._segments: dict[Path, Segment] = {}
         self._days: dict[int, object] = {}
+        self.drawn_on: set[tuple[int, str]] = set()
+        """Balances that calls were booked on since somebody last looked."""
 
     def turn(self, stop: threading.Event | None = None) -> bool:
         """Take in what is new in every journal; True if something was."""
@@ -107,6 +110,7 @@ class Intake:
         after = segment.offset + consumed
         taken = usage.take_in(segment.gate_id, segment.name, segment.offset, records, after)
         segment.offset = after if taken.booked else -1
+        self.drawn_on |= taken.owners
         fresh = {key: day for key, day in taken.last_used.items() if self._days.get(key) != day}
         if fresh:
             delivery.touch_keys(fresh)
@@ -187,6 +191,7 @@ def lapse(intake: Intake) -> int:
 _turns = {"count": 0}
 _intake = Intake(Path(settings.JOURNAL_FOLDER))
 _LAPSE_EVERY = 7
+_ALERT_EVERY = 15
 
 
 @loop("metering", every_s=0.3)
@@ -194,6 +199,9 @@ def meter(stop: threading.Event) -> bool:
     """One look at all journals; now and then also at leases that nobody renews."""
     found = _intake.turn(stop)
     _turns["count"] += 1
+    if _turns["count"] % _ALERT_EVERY == 0 and _intake.drawn_on:
+        drawn_on, _intake.drawn_on = _intake.drawn_on, set()
+        alerts.tell(drawn_on)
     if not found and _turns["count"] % _LAPSE_EVERY == 0:
         lapse(_intake)
     return False
@@ -205,6 +213,16 @@ def expire(context: Context) -> None:
     usage.expire_grants()
     delivery.expire_keys()
     delivery.end_deliveries()
+
+
+@schedule("check_book", every_s=24 * 3600, purpose="delivery", attempts=1)
+def check_book(context: Context) -> None:
+    """Check the units' book against itself every night; a fault is a dead letter for an operator."""
+    faults = usage.check_book()
+    for fault in faults[:20]:
+        log.error("the book has a fault: %s", fault.code)
+    if faults:
+        raise GiveUp(f"{len(faults)}_faults_in_the_book")
 
 
 @schedule("remove_drained_segments", every_s=3600, purpose="delivery")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F, Sum
+from django.utils import timezone
 
 from tollkeeper.core.ledger import DEBT, OVERAGE, USED, clawed_account, grant_account, held_account
 from tollkeeper.usage.booking import Owner, lock
@@ -99,8 +101,13 @@ def _balances(sums: dict[tuple[int, str, str], int]) -> Iterator[Fault]:
         for name, one, other in zip(("spendable", "held", "debt", "overage"), want, have, strict=True):
             if one != other or other < 0:
                 yield Fault(name, f"balance of customer {owner[0]} in {owner[1]}", one, other)
-    for owner in expected:
-        yield Fault("no balance", f"customer {owner[0]} in {owner[1]}", 1, 0)
+    for owner, want in expected.items():
+        if any(want):  # what was erased has no balance, and nothing that could be spent
+            yield Fault("no balance", f"customer {owner[0]} in {owner[1]}", 1, 0)
+
+
+DAYS_KEPT = 390
+"""Daily sums may be gone after this many days: then the calls can only be fewer."""
 
 
 def _used(sums: dict[tuple[int, str, str], int]) -> Iterator[Fault]:
@@ -112,9 +119,17 @@ def _used(sums: dict[tuple[int, str, str], int]) -> Iterator[Fault]:
     }
     used = {(customer, unit): total for (customer, unit, account), total in sums.items() if account == USED}
     for owner in sorted({*calls, *used}):
-        if calls.get(owner, 0) != used.get(owner, 0):
-            where = f"customer {owner[0]} in {owner[1]}"
-            yield Fault("used", where, calls.get(owner, 0), used.get(owner, 0))
+        counted, booked = calls.get(owner, 0), used.get(owner, 0)
+        if counted != booked and not (counted < booked and _sums_forgotten(owner)):
+            yield Fault("used", f"customer {owner[0]} in {owner[1]}", counted, booked)
+
+
+def _sums_forgotten(owner: Owner) -> bool:
+    """True if daily sums of this customer may have been deleted by age or erasure."""
+    mine = Entry.objects.filter(customer_id=owner[0], unit=owner[1], account=USED)
+    first = mine.order_by("txn__booked_at").values_list("txn__booked_at", flat=True).first()
+    old = first is not None and first < timezone.now() - dt.timedelta(days=DAYS_KEPT)
+    return old or not Balance.objects.filter(customer_id=owner[0], unit=owner[1]).exists()
 
 
 def projections(sums: dict[tuple[int, str, str], int]) -> dict[Owner, tuple[int, int, int, int]]:

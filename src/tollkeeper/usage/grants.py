@@ -27,11 +27,13 @@ def issue_grant(  # noqa: PLR0913 - a grant has that many sides
     effective_at: dt.datetime | None = None,
     expires_at: dt.datetime | None = None,
     scope: str = "",
+    renews: bool = False,
 ) -> int:
     """Give ``amount`` micro-units of ``unit``; answers the grant's id.
 
     The same ``key`` again changes nothing and answers the same id. What the
-    customer owes is settled from it at once. Raises ``ValueError`` for an amount
+    customer owes is settled from it at once. ``renews`` says that another follows when
+    it ends, so that nobody need be told. Raises ``ValueError`` for an amount
     below one or a grant that ends before it begins.
     """
     now = timezone.now()
@@ -56,6 +58,7 @@ def issue_grant(  # noqa: PLR0913 - a grant has that many sides
         expires_at=expires_at,
         scope=scope,
         source=source,
+        renews=renews,
         created_at=now,
     )
     legs = ledger.issue_legs(grant.pk, amount)
@@ -196,6 +199,13 @@ def forgive(*, key: str, customer_id: int, unit: str, account: str, amount: int 
     part = owed if amount is None else min(amount, owed)
     post([Posting(owner, f"forgive:{key}", "forgive", ledger.forgive_legs(account, part))], now)
     return part
+
+
+def left_of(grant_id: int, customer_id: int) -> int | None:
+    """Micro-units left of a customer's grant, its balance locked; None if there is no such grant."""
+    if not Grant.objects.filter(pk=grant_id, customer_id=customer_id).exists():
+        return None
+    return _locked(grant_id).remaining
 
 
 def _locked(grant_id: int) -> Grant:

@@ -10,7 +10,11 @@ from django.db import models
 from django.db.models import F, Q
 
 from tollkeeper.core import states
+from tollkeeper.kit import append_only
 from tollkeeper.kit.fields import EpochField
+
+append_only.guard("usage_txn")
+append_only.guard("usage_entry", columns=("txn_id", "account", "unit", "amount"))
 
 
 class Grant(models.Model):
@@ -28,6 +32,7 @@ class Grant(models.Model):
     voided_at = EpochField(null=True)
     scope = models.CharField(max_length=80, default="")
     source = models.CharField(max_length=80)
+    renews = models.BooleanField(default=False, db_default=False)
     created_at = EpochField()
 
     class Meta:
@@ -223,6 +228,60 @@ class Day(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} of customer {self.customer_id}"
+
+
+class Alert(models.Model):
+    """Something a customer is told once: half used, four fifths used, used up, ending soon.
+
+    ``basis`` is the grant that it is about, or the newest of those it is about: a new
+    grant makes room for new alerts.
+    """
+
+    customer_id = models.BigIntegerField()
+    unit = models.CharField(max_length=40)
+    kind = models.CharField(max_length=12)
+    basis = models.BigIntegerField()
+    raised_at = EpochField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["customer_id", "unit", "kind", "basis"], name="usage_alert_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of customer {self.customer_id} in {self.unit}"
+
+
+class CodeBatch(models.Model):
+    """Redemption codes that were made together, and what each gives."""
+
+    label = models.CharField(max_length=60, unique=True)
+    unit = models.CharField(max_length=40)
+    amount = models.BigIntegerField()
+    priority = models.IntegerField(default=0)
+    lasts_days = models.IntegerField(null=True)
+    ends_at = EpochField(null=True)
+    once_per_customer = models.BooleanField(default=True)
+    created_at = EpochField()
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Code(models.Model):
+    """One redemption code; only its keyed hash is kept. Used by a conditional update, so once."""
+
+    batch = models.ForeignKey(CodeBatch, on_delete=models.PROTECT, related_name="codes")
+    digest = models.BinaryField(max_length=16, unique=True)
+    customer_id = models.BigIntegerField(null=True)
+    redeemed_at = EpochField(null=True)
+    cancelled_at = EpochField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["customer_id"], name="usage_code_owner")]
+
+    def __str__(self) -> str:
+        return f"code {self.pk}"
 
 
 class Stray(models.Model):

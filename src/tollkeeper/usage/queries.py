@@ -6,16 +6,37 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Q
 from django.utils import timezone
 
-from tollkeeper.core.charges import Outcome
+from tollkeeper.usage.call_log import (
+    CallRow,
+    DayRow,
+    RouteRow,
+    Totals,
+    daily_usage,
+    recent_calls,
+    top_routes,
+    totals,
+)
 from tollkeeper.usage.intake import position
 from tollkeeper.usage.lapse import lapsing
-from tollkeeper.usage.models import Balance, Call, Cursor, Day, Grant, Stray
+from tollkeeper.usage.models import (
+    Admission,
+    Alert,
+    Balance,
+    CodeBatch,
+    Cursor,
+    Grant,
+    Lease,
+    Stray,
+)
+from tollkeeper.usage.overage import SOURCE as ALLOWANCE
 
 __all__ = [
+    "AlertRow",
     "BalanceRow",
+    "BatchRow",
     "CallRow",
     "DayRow",
     "GrantRow",
@@ -23,9 +44,12 @@ __all__ = [
     "StrayRow",
     "Totals",
     "balances",
+    "batches",
     "daily_usage",
     "find_grant",
+    "get_alert",
     "grants",
+    "has_open_leases",
     "intake_delay_s",
     "lapsing",
     "position",
@@ -38,7 +62,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class BalanceRow:
-    """What a customer has of one unit. ``granted`` sums the grants that are live now."""
+    """What a customer has of one unit. ``granted`` sums the grants that are live now.
+
+    ``held`` is lent to gates: spent by this customer's calls, or given back.
+    ``allowance`` is what may be used beyond what is paid for; none of the rest counts it.
+    """
 
     unit: str
     spendable: int
@@ -47,6 +75,7 @@ class BalanceRow:
     granted: int
     used_percent: int
     next_expiry_at: dt.datetime | None
+    allowance: int = 0
 
     @property
     def left(self) -> int:
@@ -71,62 +100,31 @@ class GrantRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DayRow:
-    """One day, UTC; days without calls are there with zeros."""
-
-    day: dt.date
-    ok: int
-    client_errors: int
-    server_errors: int
-    units: int
-
-    @property
-    def calls(self) -> int:
-        """All calls of the day."""
-        return self.ok + self.client_errors + self.server_errors
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRow:
-    """Calls and units of one route; ``mean_ms`` is the mean latency."""
-
-    route: str
-    calls: int
-    errors: int
-    units: int
-    mean_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """One line of the call log."""
+class AlertRow:
+    """Something a customer is told: ``used_50``, ``used_80``, ``used_100`` or ``ending``."""
 
     id: int
-    request_id: str
-    called_at: dt.datetime
-    key_id: int
-    method: str
-    route: str
-    status: int
-    outcome: str
+    customer_id: int
     unit: str
-    units: int
-    estimated: bool
-    latency_ms: float
-    bytes_out: int
-    model: str
+    kind: str
+    grant_id: int
+    ends_at: dt.datetime | None
+    raised_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """All calls of a customer so far."""
+class BatchRow:
+    """A batch of redemption codes and how many of them were used."""
 
-    calls: int
-    ok: int
-    client_errors: int
-    server_errors: int
-    units: dict[str, int]
-    today: int
+    label: str
+    unit: str
+    amount: int
+    lasts_days: int | None
+    ends_at: dt.datetime | None
+    created_at: dt.datetime
+    codes: int
+    used: int
+    cancelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,8 @@ def balances(customer_id: int) -> list[BalanceRow]:
         live[grant.unit].append(grant)
     rows = []
     for balance in Balance.objects.filter(customer_id=customer_id).order_by("unit"):
-        mine = live[balance.unit]
+        allowance = sum(grant.remaining for grant in live[balance.unit] if grant.source == ALLOWANCE)
+        mine = [grant for grant in live[balance.unit] if grant.source != ALLOWANCE]
         spendable = sum(grant.remaining for grant in mine)
         granted = sum(grant.amount - grant.clawed for grant in mine)
         spent = max(0, granted - spendable - balance.held)
@@ -167,6 +166,7 @@ def balances(customer_id: int) -> list[BalanceRow]:
                 granted=granted,
                 used_percent=min(100, spent * 100 // granted) if granted else 0,
                 next_expiry_at=min(ends, default=None),
+                allowance=allowance,
             )
         )
     return rows
@@ -207,106 +207,46 @@ def _grant(row: Grant, now: dt.datetime) -> GrantRow:
     )
 
 
-def daily_usage(customer_id: int, days: int = 30) -> list[DayRow]:
-    """The last ``days`` days including today, oldest first."""
-    today = timezone.now().date()
-    first = today - dt.timedelta(days=days - 1)
-    rows = (
-        Day.objects.filter(customer_id=customer_id, day__gte=first)
-        .values("day")
-        .annotate(a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"))
-        .order_by()
+def get_alert(alert_id: int) -> AlertRow:
+    """Raises ``Alert.DoesNotExist``."""
+    row = Alert.objects.get(pk=alert_id)
+    ends_at = Grant.objects.filter(pk=row.basis).values_list("expires_at", flat=True).first()
+    return AlertRow(row.pk, row.customer_id, row.unit, row.kind, row.basis, ends_at, row.raised_at)
+
+
+def batches() -> list[BatchRow]:
+    """All batches of redemption codes, latest first."""
+    rows = CodeBatch.objects.annotate(
+        codes_count=Count("codes"),
+        used_count=Count("codes", filter=Q(codes__redeemed_at__isnull=False)),
+        cancelled_count=Count("codes", filter=Q(codes__cancelled_at__isnull=False)),
     )
-    found = {row["day"]: DayRow(row["day"], row["a"], row["b"], row["c"], row["d"]) for row in rows}
-    wanted = (first + dt.timedelta(days=n) for n in range(days))
-    return [found.get(day, DayRow(day, 0, 0, 0, 0)) for day in wanted]
-
-
-def top_routes(customer_id: int, days: int = 30, limit: int = 10) -> list[RouteRow]:
-    """Routes by number of calls in the last ``days`` days, most used first."""
-    first = timezone.now().date() - dt.timedelta(days=days - 1)
-    rows = (
-        Day.objects.filter(customer_id=customer_id, day__gte=first)
-        .values("route")
-        .annotate(
-            a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"), e=Sum("latency_us")
+    return [
+        BatchRow(
+            label=row.label,
+            unit=row.unit,
+            amount=row.amount,
+            lasts_days=row.lasts_days,
+            ends_at=row.ends_at,
+            created_at=row.created_at,
+            codes=row.codes_count,
+            used=row.used_count,
+            cancelled=row.cancelled_count,
         )
-        .order_by()
-    )
-    found = []
-    for row in rows:
-        calls = row["a"] + row["b"] + row["c"]
-        errors = row["b"] + row["c"]
-        found.append(
-            RouteRow(row["route"], calls, errors, row["d"], row["e"] / 1000 / calls if calls else 0.0)
-        )
-    return sorted(found, key=lambda route: (-route.calls, route.route))[:limit]
-
-
-def recent_calls(
-    customer_id: int,
-    limit: int = 50,
-    *,
-    before_id: int | None = None,
-    key_id: int | None = None,
-    route: str = "",
-    errors_only: bool = False,
-) -> list[CallRow]:
-    """The call log, latest first."""
-    calls = Call.objects.filter(customer_id=customer_id)
-    if before_id is not None:
-        calls = calls.filter(pk__lt=before_id)
-    if key_id is not None:
-        calls = calls.filter(key_id=key_id)
-    if route:
-        calls = calls.filter(route=route)
-    if errors_only:
-        calls = calls.filter(Q(status__gte=400) | Q(status=0))
-    return [_call(call) for call in calls.order_by("-called_at", "-pk")[:limit]]
-
-
-def _call(call: Call) -> CallRow:
-    return CallRow(
-        id=call.pk,
-        request_id=call.request_id,
-        called_at=call.called_at,
-        key_id=call.key_id,
-        method=call.method,
-        route=call.route,
-        status=call.status,
-        outcome=Outcome(call.outcome).name.lower(),
-        unit=call.unit,
-        units=call.units,
-        estimated=call.estimated,
-        latency_ms=call.latency_us / 1000,
-        bytes_out=call.bytes_out,
-        model=call.model,
-    )
-
-
-def totals(customer_id: int) -> Totals:
-    """Sums over all days."""
-    units: dict[str, int] = {}
-    ok = client = server = today = 0
-    now = timezone.now().date()
-    rows = (
-        Day.objects.filter(customer_id=customer_id)
-        .values("unit", "day")
-        .annotate(a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"))
-        .order_by()
-    )
-    for row in rows:
-        units[row["unit"]] = units.get(row["unit"], 0) + row["d"]
-        ok, client, server = ok + row["a"], client + row["b"], server + row["c"]
-        if row["day"] == now:
-            today += row["a"] + row["b"] + row["c"]
-    return Totals(ok + client + server, ok, client, server, units, today)
+        for row in rows.order_by("-pk")
+    ]
 
 
 def strays(limit: int = 100) -> list[StrayRow]:
     """What of the journals could not be booked, latest first."""
     rows = Stray.objects.order_by("-seen_at")[:limit]
     return [StrayRow(r.gate_id, r.segment, r.position, r.reason, r.seen_at) for r in rows]
+
+
+def has_open_leases(customer_id: int) -> bool:
+    """True while a gate holds units of this customer, or calls of theirs are not settled yet."""
+    leases = Lease.objects.filter(customer_id=customer_id, state="open")
+    return leases.exists() or Admission.objects.filter(customer_id=customer_id).exists()
 
 
 def intake_delay_s() -> float:

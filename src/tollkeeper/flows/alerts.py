@@ -1,0 +1,68 @@
+"""Letters about units: half, four fifths or all of them used, and units that end soon; each once."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+
+from tollkeeper.accounts import queries as accounts
+from tollkeeper.core.terms import MICRO
+from tollkeeper.kit import mail
+from tollkeeper.kit.jobs import Context, enqueue, job, schedule
+from tollkeeper.usage import queries as usage_queries
+from tollkeeper.usage import services as usage
+
+Owner = tuple[int, str]
+
+
+def tell(owners: set[Owner]) -> int:
+    """Raise alerts for balances that were just drawn on, with their letters; answers how many."""
+    with transaction.atomic():
+        fresh = usage.raise_alerts(owners)
+        for alert_id in fresh:
+            enqueue("mail_alert", f"mail:alert:{alert_id}", alert_id=alert_id)
+    return len(fresh)
+
+
+@schedule("tell_endings", every_s=3600, purpose="notice")
+def tell_endings(context: Context) -> None:
+    """Look for units that end soon."""
+    context.step("raise", _raise_endings)
+
+
+def _raise_endings() -> list[int]:
+    fresh = usage.raise_endings()
+    for alert_id in fresh:
+        enqueue("mail_alert", f"mail:alert:{alert_id}", alert_id=alert_id)
+    return fresh
+
+
+@job("mail_alert", purpose="notice")
+def mail_alert(context: Context, alert_id: int) -> None:
+    """Write the letter of one alert."""
+    context.call("send", _send, alert_id)
+
+
+def _send(alert_id: int) -> str:
+    alert = usage_queries.get_alert(alert_id)
+    address = accounts.email_for(alert.customer_id)
+    if address is None:
+        return "nobody"
+    balance = next((b for b in usage_queries.balances(alert.customer_id) if b.unit == alert.unit), None)
+    if balance is None:
+        return "nothing"
+    values = {
+        "kind": alert.kind,
+        "percent": alert.kind.partition("_")[2],
+        "unit": alert.unit,
+        "left": balance.left // MICRO,
+        "granted": balance.granted // MICRO,
+        "ends_at": alert.ends_at,
+        "link": f"{settings.PUBLIC_URL}/console/usage/",
+        "plans": f"{settings.PUBLIC_URL}/plans/",
+    }
+    owner = accounts.get_customer(alert.customer_id).owner
+    mail.send(
+        "units_ending" if alert.kind == "ending" else "units_used", address, values, language=owner.language
+    )
+    return "sent"

@@ -1,0 +1,167 @@
+"""Reads of calls: the log line by line, and sums by day and by route. Amounts are micro-units."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from tollkeeper.core.charges import Outcome
+from tollkeeper.usage.models import Call, Day
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """One day, UTC; days without calls are there with zeros."""
+
+    day: dt.date
+    ok: int
+    client_errors: int
+    server_errors: int
+    units: int
+
+    @property
+    def calls(self) -> int:
+        """All calls of the day."""
+        return self.ok + self.client_errors + self.server_errors
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """Calls and units of one route; ``mean_ms`` is the mean latency."""
+
+    route: str
+    calls: int
+    errors: int
+    units: int
+    mean_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One line of the call log."""
+
+    id: int
+    request_id: str
+    called_at: dt.datetime
+    key_id: int
+    method: str
+    route: str
+    status: int
+    outcome: str
+    unit: str
+    units: int
+    estimated: bool
+    latency_ms: float
+    bytes_out: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All calls of a customer so far."""
+
+    calls: int
+    ok: int
+    client_errors: int
+    server_errors: int
+    units: dict[str, int]
+    today: int
+
+
+def daily_usage(customer_id: int, days: int = 30) -> list[DayRow]:
+    """The last ``days`` days including today, oldest first."""
+    today = timezone.now().date()
+    first = today - dt.timedelta(days=days - 1)
+    rows = (
+        Day.objects.filter(customer_id=customer_id, day__gte=first)
+        .values("day")
+        .annotate(a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"))
+        .order_by()
+    )
+    found = {row["day"]: DayRow(row["day"], row["a"], row["b"], row["c"], row["d"]) for row in rows}
+    wanted = (first + dt.timedelta(days=n) for n in range(days))
+    return [found.get(day, DayRow(day, 0, 0, 0, 0)) for day in wanted]
+
+
+def top_routes(customer_id: int, days: int = 30, limit: int = 10) -> list[RouteRow]:
+    """Routes by number of calls in the last ``days`` days, most used first."""
+    first = timezone.now().date() - dt.timedelta(days=days - 1)
+    rows = (
+        Day.objects.filter(customer_id=customer_id, day__gte=first)
+        .values("route")
+        .annotate(
+            a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"), e=Sum("latency_us")
+        )
+        .order_by()
+    )
+    found = []
+    for row in rows:
+        calls = row["a"] + row["b"] + row["c"]
+        errors = row["b"] + row["c"]
+        found.append(
+            RouteRow(row["route"], calls, errors, row["d"], row["e"] / 1000 / calls if calls else 0.0)
+        )
+    return sorted(found, key=lambda route: (-route.calls, route.route))[:limit]
+
+
+def recent_calls(
+    customer_id: int,
+    limit: int = 50,
+    *,
+    before_id: int | None = None,
+    key_id: int | None = None,
+    route: str = "",
+    errors_only: bool = False,
+) -> list[CallRow]:
+    """The call log, latest first."""
+    calls = Call.objects.filter(customer_id=customer_id)
+    if before_id is not None:
+        calls = calls.filter(pk__lt=before_id)
+    if key_id is not None:
+        calls = calls.filter(key_id=key_id)
+    if route:
+        calls = calls.filter(route=route)
+    if errors_only:
+        calls = calls.filter(Q(status__gte=400) | Q(status=0))
+    return [_call(call) for call in calls.order_by("-called_at", "-pk")[:limit]]
+
+
+def _call(call: Call) -> CallRow:
+    return CallRow(
+        id=call.pk,
+        request_id=call.request_id,
+        called_at=call.called_at,
+        key_id=call.key_id,
+        method=call.method,
+        route=call.route,
+        status=call.status,
+        outcome=Outcome(call.outcome).name.lower(),
+        unit=call.unit,
+        units=call.units,
+        estimated=call.estimated,
+        latency_ms=call.latency_us / 1000,
+        bytes_out=call.bytes_out,
+        model=call.model,
+    )
+
+
+def totals(customer_id: int) -> Totals:
+    """Sums over all days."""
+    units: dict[str, int] = {}
+    ok = client = server = today = 0
+    now = timezone.now().date()
+    rows = (
+        Day.objects.filter(customer_id=customer_id)
+        .values("unit", "day")
+        .annotate(a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"))
+        .order_by()
+    )
+    for row in rows:
+        units[row["unit"]] = units.get(row["unit"], 0) + row["d"]
+        ok, client, server = ok + row["a"], client + row["b"], server + row["c"]
+        if row["day"] == now:
+            today += row["a"] + row["b"] + row["c"]
+    return Totals(ok + client + server, ok, client, server, units, today)
