@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 import pytest
@@ -10,6 +11,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
@@ -20,8 +22,11 @@ from tollkeeper.core.terms import MICRO
 from tollkeeper.flows import erasure
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import audit, sealed
-from tollkeeper.privacy import choices, discovery, erasing
+from tollkeeper.kit.job_runner import claim, run
+from tollkeeper.kit.models import Job
+from tollkeeper.privacy import choices, discovery, erasing, requests
 from tollkeeper.privacy.canary import Scanner
+from tollkeeper.privacy.models import Request
 from tollkeeper.support import services as support
 from tollkeeper.usage import queries as usage
 from tollkeeper.usage import services as usage_verbs
@@ -45,7 +50,7 @@ def _person(email: str = EMAIL) -> tuple[uuid.UUID, int]:
     support.open_ticket("title", f"words of {email}", customer_id=customer, owner=user.pk)
     choices.choose("object", "improve", subject=user.pk, source="console")
     usage_verbs.issue_grant(
-        key=f"test:{user.pk}", customer_id=customer, unit="calls", amount=5 * MICRO,
+        key=f"test:{customer}", customer_id=customer, unit="calls", amount=5 * MICRO,
         effective_at=user.created_at, source="test",
     )  # fmt: skip
     audit.record("test.read", subject=user.pk, actor=audit.person(user.pk))
@@ -115,6 +120,26 @@ def test_a_crash_in_between_can_be_taken_up_again(monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
     erasure.erase(ada)
     assert sealed.destroyed([ada]) == {ada}
+
+
+def test_an_account_is_closed_on_its_owners_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, _ = _person()
+    number = erasure.close_account(ada)
+    person = User.objects.get(pk=ada)
+    assert not person.is_active
+    waiting = Job.objects.get(kind="erase_person")
+    assert waiting.run_at - timezone.now() > dt.timedelta(hours=71)
+    assert ada.hex not in str(waiting.payload) + waiting.key
+    Job.objects.update(run_at=timezone.now())
+    (found,) = [row for row in requests.requests_of(ada) if row.number == number]
+    assert found.answered_at is None
+    context = claim()
+    assert context is not None
+    assert run(context) == "done"
+    assert not User.objects.filter(pk=ada).exists()
+    row = Request.objects.get(number=number)
+    assert (row.kind, row.state, row.subject_id, row.words) == ("erase", "fulfilled", None, None)
+    assert row.case != ada
 
 
 def test_every_inventory_can_be_carried_out() -> None:

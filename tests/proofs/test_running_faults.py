@@ -20,6 +20,7 @@ from tollkeeper.core.personal import Model, Personal
 from tollkeeper.kit import sealed
 from tollkeeper.payments.models import InboxEvent
 from tollkeeper.privacy import choices, discovery
+from tollkeeper.privacy.cookies import OnlyRegistered
 from tollkeeper.proofs.context import Context
 from tollkeeper.support import services as support
 from tollkeeper.support.models import Ticket
@@ -104,6 +105,7 @@ def _unregistered_cookie(patch: Patch) -> None:
         return answer
 
     _swap_view(patch, "plans", tracked)
+    patch.setattr(OnlyRegistered, "_may", lambda *_: True)  # the guard sleeps, too
 
 
 def _swap_view(patch: Patch, name: str, view: Callable[..., HttpResponse]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 import uuid
 from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
@@ -12,8 +16,8 @@ from tollkeeper.delivery import queries as deliveries
 from tollkeeper.delivery import services as delivery_verbs
 from tollkeeper.kit import audit, sealed
 from tollkeeper.kit.job_context import Context, Retry
-from tollkeeper.kit.jobs import job
-from tollkeeper.privacy import discovery, erasing
+from tollkeeper.kit.jobs import enqueue, job
+from tollkeeper.privacy import discovery, erasing, policy_queries, requests
 from tollkeeper.usage import queries as usage
 
 
@@ -52,6 +56,9 @@ def erase(subject: uuid.UUID) -> Receipt:
     if customer is not None and usage.has_open_leases(customer):
         raise StillBusy("a gate still holds units of this person")
     steps = erasing.preview(subject)
+    if not steps:
+        sealed.destroy(subject)
+        return Receipt({}, {}, time.perf_counter() - started)
     audit.record("subject.erase", subject=subject, object="accounts.User", note=f"tables:{len(steps)}")
     done = erasing.erase_rows(subject)
     sealed.destroy(subject)
@@ -69,9 +76,26 @@ def erase(subject: uuid.UUID) -> Receipt:
 
 
 @job("erase_person", purpose="legal", attempts=60)
-def erase_person(context: Context, subject: str) -> None:
-    """Erase a person as soon as their calls have ended."""
-    try:
-        erase(uuid.UUID(subject))
-    except StillBusy:
-        raise Retry(after_s=30) from None
+def erase_person(context: Context, request: str) -> None:
+    """Erase whoever made a request as soon as their calls have ended; the request stays as proof."""
+    subject = requests.find_subject(request)
+    if subject is not None:
+        try:
+            erase(subject)
+        except StillBusy:
+            raise Retry(after_s=30) from None
+    requests.answer_request(request)
+
+
+def close_account(subject: uuid.UUID, *, at_once: bool = False) -> str:
+    """Close a person's account on their own word: frozen now, erased after the time to think again.
+
+    ``at_once`` skips that time. Answers the number of the request.
+    """
+    hours = 0 if at_once else policy_queries.get_current().policy.clocks.closure_cool_off_hours
+    with transaction.atomic():
+        number = requests.open_request("erase", channel="console", subject=subject)
+        freeze(subject)
+        run_at = timezone.now() + dt.timedelta(hours=hours)
+        enqueue("erase_person", f"erase:{number}", run_at=run_at, request=number)
+    return number

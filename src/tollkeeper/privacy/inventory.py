@@ -23,25 +23,23 @@ INVENTORY = {
         keep=Keep("requests", since="received_at"),
         columns={
             "id": Plain("key"),
-            "number": Personal("requests", "legal", erase=OnErasure.PSEUDONYM),
-            "case": Plain("key: whose sealing key opens this case"),
+            "number": Personal("requests", "legal", erase=OnErasure.KEEP),
+            "case": Personal("requests", "legal", erase=OnErasure.PSEUDONYM, export=Export.WITHHELD),
             "subject": Plain("link"),
-            "kind": Personal("requests", "legal", export=Export.PROVIDED),
-            "regime": Personal("requests", "legal"),
-            "channel": Personal("requests", "legal"),
+            "kind": Personal("requests", "legal", erase=OnErasure.KEEP, export=Export.PROVIDED),
+            "regime": Personal("requests", "legal", erase=OnErasure.KEEP),
+            "channel": Personal("requests", "legal", erase=OnErasure.KEEP),
             "state": Plain("state"),
             "contact": Personal(
-                "requests", "legal", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True
+                "requests", "legal", erase=OnErasure.NULL, export=Export.PROVIDED, sealed=True
             ),
-            "words": Personal(
-                "requests", "legal", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True
-            ),
-            "received_at": Personal("requests", "legal"),
+            "words": Personal("requests", "legal", erase=OnErasure.NULL, export=Export.PROVIDED, sealed=True),
+            "received_at": Personal("requests", "legal", erase=OnErasure.KEEP),
             "due_on": Plain("time"),
-            "answered_at": Personal("requests", "legal"),
+            "answered_at": Personal("requests", "legal", erase=OnErasure.KEEP),
         },
+        note="What was asked and when it was answered stays without its person: proof that it was done.",
     ),
-    # ---- the policy and its versions
     "privacy.PolicyVersion": Model(
         path="nobody: versions of the policy",
         columns={

@@ -1,0 +1,144 @@
+"""Requests about personal data: taken in by any way, each with its clock, sealed under a key of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+
+from tollkeeper.core import clocks
+from tollkeeper.core.cards import strike_cards
+from tollkeeper.kit import audit
+from tollkeeper.privacy import policy_queries
+from tollkeeper.privacy.models import Request
+
+KINDS = (
+    "access",
+    "portability",
+    "rectify",
+    "erase",
+    "restrict",
+    "object",
+    "withdraw",
+    "know",
+    "opt_out",
+    "limit",
+    "complaint",
+    "other",
+)
+"""What a stranger or a customer may ask; ``minor`` and ``authority`` have ways of their own."""
+REGIMES = ("gdpr", "ccpa")
+MAX_WORDS = 10_000
+
+
+class Refused(Exception):
+    """A request that cannot be taken; the text is one sentence for its writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request as a list shows it."""
+
+    number: str
+    kind: str
+    regime: str
+    channel: str
+    state: str
+    received_at: dt.datetime
+    due_on: dt.date | None
+    answered_at: dt.datetime | None
+
+
+def _due(kind: str, regime: str, today: dt.date) -> dt.date:
+    policy = policy_queries.get_current().policy
+    if kind == "minor":
+        return today + dt.timedelta(hours=policy.children.decide_hours)
+    if kind == "opt_out":
+        return clocks.add_working(today, policy.clocks.ccpa_opt_out_working_days)
+    if kind == "complaint":
+        return today + dt.timedelta(days=policy.clocks.complaint_answer_days)
+    month = clocks.gdpr_answer(today, policy.clocks.gdpr_answer_months)
+    if regime == "ccpa":
+        return clocks.earlier(month, clocks.ccpa_answer(today, policy.clocks.ccpa_answer_days))
+    return month
+
+
+def open_request(
+    kind: str,
+    *,
+    regime: str = "gdpr",
+    channel: str,
+    subject: uuid.UUID | None = None,
+    contact: str = "",
+    words: str = "",
+) -> str:
+    """Take a request in; its number. Noted in the trail at once, acknowledged by the caller.
+
+    A stranger gives ``contact``, an address for the answer. Raises :class:`Refused`.
+    """
+    if kind not in (*KINDS, "minor") or regime not in REGIMES:
+        raise Refused("Please choose what you ask for.")
+    if subject is None:
+        try:
+            validate_email(contact)
+        except ValidationError:
+            raise Refused("Please give an e-mail address for the answer.") from None
+    if len(words) > MAX_WORDS:
+        raise Refused(f"Please use at most {MAX_WORDS} characters.")
+    now = timezone.now()
+    with transaction.atomic():
+        row = Request.objects.create(
+            kind=kind,
+            regime=regime,
+            channel=channel,
+            subject_id=subject,
+            case=subject or uuid.uuid4(),
+            contact=contact or None,
+            words=strike_cards(words.strip()) or None,
+            received_at=now,
+            due_on=_due(kind, regime, now.date()),
+        )
+        audit.record("request.received", object=f"privacy.Request:{row.number}", subject=subject, note=kind)
+    return row.number
+
+
+def answer_request(number: str, state: str = "fulfilled", note: str = "") -> None:
+    """Close a request; ``note`` is a code of ours. Raises ``Request.DoesNotExist``."""
+    with transaction.atomic():
+        row = Request.objects.select_for_update().get(number=number)
+        row.state, row.answered_at = state, timezone.now()
+        row.save(update_fields=["state", "answered_at"])
+        audit.record("request.answered", object=f"privacy.Request:{number}", note=note or state)
+
+
+def find_subject(number: str) -> uuid.UUID | None:
+    """Whose request it is; None for a stranger's, and once the person is erased."""
+    return Request.objects.filter(number=number).values_list("subject_id", flat=True).first()
+
+
+def requests_of(subject: uuid.UUID) -> list[RequestRow]:
+    """A person's own requests, newest first."""
+    return [_row(row) for row in Request.objects.filter(subject_id=subject).order_by("-received_at")]
+
+
+def open_requests(limit: int = 100) -> list[RequestRow]:
+    """What waits, most urgent first."""
+    rows = Request.objects.filter(answered_at__isnull=True).order_by("due_on", "received_at")[:limit]
+    return [_row(row) for row in rows]
+
+
+def counts() -> dict[str, int]:
+    """How many wait, and how many are late."""
+    waiting = Request.objects.filter(answered_at__isnull=True)
+    return {"open": waiting.count(), "overdue": waiting.filter(due_on__lt=timezone.now().date()).count()}
+
+
+def _row(row: Request) -> RequestRow:
+    return RequestRow(
+        row.number, row.kind, row.regime, row.channel, row.state, row.received_at, row.due_on, row.answered_at
+    )
