@@ -127,6 +127,7 @@ def test_nobody_touches_anothers_key(buyer: int) -> None:
         lambda: services.rename_key(key_id, thief, "mine"),
         lambda: services.narrow_key(key_id, thief, Own()),
         lambda: services.set_expiry(key_id, thief, None),
+        lambda: services.suspend_keys(thief, "owner", key_id=key_id),
         lambda: services.rotate_key(key_id, thief, overlap=dt.timedelta(0)),
     ):
         with pytest.raises(NoKey):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 from django.db import transaction
 from django.utils import timezone
@@ -76,7 +77,7 @@ def provide_key(delivery_id: int, *, name: str, test: bool = False) -> dict[str,
         terms = decode_key_terms(delivery.terms)
         key_id, text = create_key(delivery.customer_id, name=name, terms=terms, test=test)
         delivery.key_id = key_id
-        delivery.sealed_secret = seal(delivery.customer.owner_id, text.text, CONTEXT)
+        delivery.sealed_secret = seal(_owner(delivery), text.text, CONTEXT)
     delivery.save(update_fields=["key", "sealed_secret"])
     note(delivery_id, "key ready")
     return {"key_id": delivery.key_id, "new": delivery.sealed_secret is not None}
@@ -155,7 +156,7 @@ def reveal(delivery_id: int, customer_id: int) -> KeyText:
         raise NoDelivery
     if delivery.sealed_secret is None or delivery.state != "delivered":
         raise AlreadyRevealed
-    text = KeyText(open_sealed(delivery.customer.owner_id, delivery.sealed_secret, CONTEXT))
+    text = KeyText(open_sealed(_owner(delivery), delivery.sealed_secret, CONTEXT))
     delivery.sealed_secret = None
     delivery.revealed_at = timezone.now()
     delivery.save(update_fields=["sealed_secret", "revealed_at"])
@@ -167,6 +168,13 @@ def note(delivery_id: int, name: str) -> None:
     """Write down that something was done for a delivery, the first time."""
     row = DeliveryStep(delivery_id=delivery_id, name=name, at=timezone.now())
     DeliveryStep.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _owner(delivery: Delivery) -> uuid.UUID:
+    owner = delivery.customer.owner_id
+    if owner is None:
+        raise NoDelivery  # the person was erased: there is nobody to hand anything to
+    return owner
 
 
 def _locked(delivery_id: int) -> Delivery:

@@ -172,7 +172,10 @@ def suspend_keys(customer_id: int, reason: str, *, key_id: int | None = None) ->
     """Stop all keys of a customer, or one, for a reason; answers how many entries changed.
 
     Reasons add up: keys go on when the last one is lifted. New keys are born stopped.
+    Raises :class:`NoKey` for somebody else's.
     """
+    if key_id is not None:
+        _mine(key_id, customer_id)
     row = Suspension(customer_id=customer_id, key_id=key_id, reason=reason)
     Suspension.objects.bulk_create([row], ignore_conflicts=True)
     return push(_living(customer_id, key_id))
@@ -181,7 +184,8 @@ def suspend_keys(customer_id: int, reason: str, *, key_id: int | None = None) ->
 @transaction.atomic
 def resume_keys(customer_id: int, reason: str, *, key_id: int | None = None) -> int:
     """Lift one reason; answers how many entries changed."""
-    Suspension.objects.filter(customer_id=customer_id, key_id=key_id, reason=reason).delete()
+    which = {"key__isnull": True} if key_id is None else {"key_id": key_id}
+    Suspension.objects.filter(customer_id=customer_id, reason=reason, **which).delete()
     return push(_living(customer_id, key_id))
 
 

@@ -62,7 +62,7 @@ def _send(alert_id: int) -> str:
         "plans": f"{settings.PUBLIC_URL}/plans/",
     }
     owner = accounts.get_customer(alert.customer_id).owner
-    mail.send(
-        "units_ending" if alert.kind == "ending" else "units_used", address, values, language=owner.language
-    )
+    language = owner.language if owner else "en"
+    template = "units_ending" if alert.kind == "ending" else "units_used"
+    mail.send(template, address, values, language=language)
     return "sent"

@@ -118,13 +118,14 @@ def _mail(line: LineView, template: str) -> str:
     if address is None:
         return "nobody"
     owner = accounts.get_customer(line.customer_id).owner
+    language = owner.language if owner else "en"
     values = {
         "title": line.title,
         "order": line.order_number,
         "link": f"{settings.PUBLIC_URL}/console/keys/",
         "docs": f"{settings.PUBLIC_URL}/docs/",
     }
-    mail.send(template, address, values, language=owner.language)
+    mail.send(template, address, values, language=language)
     return "sent"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from tollkeeper.core.journal import MAX_FRAME, Corrupt, read_frames
+from tollkeeper.core.journal import MAX_FRAME, Corrupt, Record, read_frames
 from tollkeeper.delivery import services as delivery
 from tollkeeper.flows import alerts
 from tollkeeper.kit.fields import from_micros, to_micros
@@ -129,7 +129,7 @@ class Intake:
         return True
 
 
-def _read(segment: Segment, size: int) -> tuple[list[object], int, int]:
+def _read(segment: Segment, size: int) -> tuple[list[Record], int, int]:
     """Whole frames after the segment's offset: records, bytes they take, size that was looked at."""
     want = CHUNK
     with segment.path.open("rb") as file:

@@ -14,12 +14,14 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from tollkeeper.core import states
+from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.job_context import LEASE_S, Context, GiveUp, LeaseLost, Retry
 from tollkeeper.kit.job_kinds import KINDS, LOOPS, SCHEDULES, Kind, Loop, schedule
 from tollkeeper.kit.job_queue import enqueue, wake
@@ -85,7 +87,7 @@ def run(context: Context, payload: dict[str, object] | None = None) -> str:
     return _leave(mine, "finish", error_class="", error_place="", finished_at=timezone.now())
 
 
-def _failed(context: Context, kind: Kind, mine: object, error: Exception) -> str:
+def _failed(context: Context, kind: Kind, mine: QuerySet[Job], error: Exception) -> str:
     name, place = type(error).__qualname__[:120], _place(error)
     log.warning("job %s of kind %s failed: %s at %s", context.job_id, context.kind, name, place)
     if context.attempt >= kind.attempts:
@@ -94,21 +96,21 @@ def _failed(context: Context, kind: Kind, mine: object, error: Exception) -> str
     return _leave(mine, "retry", error_class=name, error_place=place, run_at=_in(wait))
 
 
-def _leave(mine: object, event: str, **fields: object) -> str:
+def _leave(mine: QuerySet[Job], event: str, **fields: Any) -> str:
     state = states.step(states.JOB, "running", event)
-    changed = mine.update(state=state, lease="", lease_until=None, **fields)  # type: ignore[attr-defined]
+    changed = mine.update(state=state, lease="", lease_until=None, **fields)
     return state if changed else "lost"
 
 
-def _bury_mine(mine: object, error: str, place: str) -> str:
-    job = mine.first()  # type: ignore[attr-defined]
+def _bury_mine(mine: QuerySet[Job], error: str, place: str) -> str:
+    job = mine.first()
     return "dead" if job is not None and _bury(job, mine, error, place) else "lost"
 
 
-def _bury(job: Job, seen: object, error: str, place: str) -> bool:
+def _bury(job: Job, seen: QuerySet[Job], error: str, place: str) -> bool:
     """Give a job up and tell its flow, in one transaction; False if another was faster."""
     with transaction.atomic():
-        changed = seen.update(  # type: ignore[attr-defined]
+        changed = seen.update(
             state="dead",
             lease="",
             lease_until=None,
@@ -164,7 +166,7 @@ def step_schedules() -> int:
         missed = max(0, (now - row.next_at) // every)
         after = min(row.next_at + (missed + 1) * every, now + every)
         with transaction.atomic():
-            mine = Schedule.objects.filter(pk=kind, next_at=row.next_at)
+            mine = Schedule.objects.filter(pk=kind, next_at=to_micros(row.next_at))
             if mine.update(next_at=after, every_us=int(every_s * 1e6)):
                 enqueue(kind, f"{kind}@{row.next_at:%Y-%m-%dT%H:%M:%S.%f}")
                 turned += 1

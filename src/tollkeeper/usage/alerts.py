@@ -76,8 +76,8 @@ def raise_endings(now: dt.datetime | None = None, limit: int = 500) -> list[int]
     told = set(Alert.objects.filter(kind=ENDING).values_list("basis", flat=True))
     rows = []
     for grant in ending.order_by("expires_at")[:limit]:
-        lasts = grant.expires_at - grant.effective_at
-        if grant.pk not in told and lasts >= LASTED_AT_LEAST:
+        ends_at = grant.expires_at or now
+        if grant.pk not in told and ends_at - grant.effective_at >= LASTED_AT_LEAST:
             rows.append(_row((grant.customer_id, grant.unit), ENDING, grant.pk, now))
     return _keep(rows, one_per_slot=False)
 

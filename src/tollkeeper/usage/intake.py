@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -297,7 +298,7 @@ def _column(record: Settled) -> int:
     return 0 if record.outcome in good else 2
 
 
-def add_days(rows: list[tuple[object, ...]]) -> None:
+def add_days(rows: Sequence[tuple[Any, ...]]) -> None:
     """Add to the daily sums: (customer, day, key, route, unit, ok, client, server, units, bytes, µs)."""
     if rows:
         days = Day._meta.get_field("day")

@@ -52,7 +52,9 @@ def lapse_leases(gate_id: str, *, drawn_before: dt.datetime, now: dt.datetime | 
 
 
 def _close(leases: list[Lease], now: dt.datetime) -> int:
-    postings, changed, grants = [], [], set()
+    postings: list[Posting] = []
+    changed: list[tuple[int, str, str]] = []
+    grants: set[int] = set()
     for lease in leases:
         sources = [(grant, amount) for grant, amount in json.loads(lease.sources)]
         legs = ledger.close_legs(lease.pk, sources, lease.amount - lease.settled)
