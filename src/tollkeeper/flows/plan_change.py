@@ -19,12 +19,12 @@ from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import Period, prorate
 from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
 from tollkeeper.flows.purchase import end_unpaid
+from tollkeeper.flows.taxes import tax_for
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments.providers import Item
 from tollkeeper.payments.registry import get_provider
 from tollkeeper.sales import plans, records
 from tollkeeper.sales import queries as sales_queries
-from tollkeeper.sales import services as sales
 from tollkeeper.sales.plans import CannotChange, Offer
 
 LEAST_LEFT = dt.timedelta(hours=24)
@@ -107,8 +107,7 @@ def keep_present_plan(customer_id: int, number: str) -> bool:
 
 
 def _offer(held: Any, plan: str, price: str) -> Offer:
-    shop = catalog.current_shop()
-    tax = sales.Tax(shop.tax.mode, shop.tax.rates.get(shop.seller.country, 0))
+    tax = tax_for(held.customer_id)
     offer = plans.offer(catalog.get_plan(plan), catalog.get_price(plan, price), tax)
     plans.check_change(held, offer)
     return offer

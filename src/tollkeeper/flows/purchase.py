@@ -18,6 +18,7 @@ from django.utils import timezone
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.flows.intents import intent_of, return_url
 from tollkeeper.flows.reconcile import clear_review, reconcile
+from tollkeeper.flows.taxes import tax_for
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.payments import services as payments
 from tollkeeper.payments.providers import Intent, Refused, Started, Unsure
@@ -59,7 +60,7 @@ def start_order(customer_id: int, plan: str, price: str, *, language: str = "en"
         raise sales.CannotOrder("not_sold")
     terms = catalog.get_plan(plan, language)
     offered = catalog.get_price(plan, price)
-    tax = sales.Tax(shop.tax.mode, shop.tax.rates.get(shop.seller.country, 0))
+    tax = tax_for(customer_id)
     with transaction.atomic():
         order = sales.open_order(
             customer_id,

@@ -14,8 +14,9 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.catalog.facts import SellerFacts
 from tollkeeper.core.money import show, split
 from tollkeeper.kit.jobs import Context, enqueue, job
-from tollkeeper.payments import documents
+from tollkeeper.payments import buyers, documents, paper
 from tollkeeper.payments import queries as payment_queries
+from tollkeeper.payments.queries import Receipt
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales.queries import OrderView
 
@@ -50,6 +51,7 @@ def snapshot(order: OrderView, seller: SellerFacts, brand: str) -> dict[str, Any
             }
             for line in order.lines
         ],
+        "tax_note": order.tax_note,
         "net_minor": order.total_minor - order.tax_minor,
         "tax_minor": order.tax_minor,
         "total_minor": order.total_minor,
@@ -75,6 +77,7 @@ def issue_for(order_id: int, now: dt.datetime) -> None:
         now=now,
     )
     if fresh:
+        buyers.freeze(made.pk, order.customer_id, now)
         enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
 
 
@@ -116,6 +119,7 @@ def credit_for(order_id: int, refund_id: uuid.UUID, now: dt.datetime) -> None:
         corrects_id=invoice.document_id,
     )
     if fresh:
+        buyers.freeze(made.pk, order.customer_id, now)
         enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
 
 
@@ -141,4 +145,21 @@ def _send(document_id: int) -> str:
         "tax": show(receipt.tax_minor, receipt.currency, language) if receipt.tax_minor else "",
         "link": f"{settings.PUBLIC_URL}/console/orders/{receipt.order_number}/",
     }
-    return "sent" if account_verbs.write_to(receipt.customer_id, template, values) else "nobody"
+    sent = account_verbs.write_to(receipt.customer_id, template, values, attachments=_attached(receipt))
+    return "sent" if sent else "nobody"
+
+
+def pdf_of(customer_id: int, number: str, label: str) -> bytes:
+    """The PDF of a customer's document; raises ``NoSuchDocument``, ``paper.NoFont``."""
+    for receipt in payment_queries.list_documents(customer_id, number):
+        if receipt.number == label:
+            return paper.render(receipt, buyers.buyer_of(receipt.document_id))
+    raise payment_queries.NoSuchDocument(label)
+
+
+def _attached(receipt: Receipt) -> list[tuple[str, bytes, str]]:
+    try:
+        made = paper.render(receipt, buyers.buyer_of(receipt.document_id))
+    except paper.NoFont:
+        return []  # the letter itself says everything, and links to the page
+    return [(f"{receipt.number}.pdf", made, "application/pdf")]

@@ -1,10 +1,14 @@
 """What the tables of payments hold: references and amounts, no payload of a provider, no card, no name."""
 
-from tollkeeper.core.personal import Keep, Model, OnErasure, Personal, Plain
+from tollkeeper.core.personal import Export, Keep, Model, OnErasure, Personal, Plain
 
 
 def _payment(*purposes: str) -> Personal:
     return Personal("payment", *(purposes or ("order",)), erase=OnErasure.KEEP)
+
+
+def _buyer() -> Personal:
+    return Personal("order", "order", "legal", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True)
 
 
 _KEEP = Keep("payment", since="created_at")
@@ -121,6 +125,31 @@ INVENTORY = {
             "snapshot": Personal("order", "legal", erase=OnErasure.KEEP),
             "sha256": Plain("hash"),
             "issued_at": Personal("order", "legal", erase=OnErasure.KEEP),
+        },
+    ),
+    "payments.Buyer": Model(
+        path="customer.owner",
+        keep=Keep("order", since="updated_at"),
+        columns={
+            "id": Plain("key"),
+            "customer": Plain("link"),
+            "name": _buyer(),
+            "address": _buyer(),
+            "vat_id": _buyer(),
+            "country": Personal("order", "order", "legal", export=Export.PROVIDED),
+            "vat_state": Personal("order", "legal"),
+            "vat_checked_at": Plain("time"),
+            "updated_at": Plain("time"),
+        },
+    ),
+    "payments.DocumentBuyer": Model(
+        path="document.order.customer.owner",
+        keep=Keep("tax", since="created_at"),
+        columns={
+            "id": Plain("key"),
+            "document": Plain("link"),
+            "body": Personal("order", "legal", erase=OnErasure.VAULT, export=Export.PROVIDED, sealed=True),
+            "created_at": Plain("time"),
         },
     ),
 }

@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from tollkeeper.kit.sealed import SealedTextField
+
 
 class Attempt(models.Model):
     """One try to collect the money of an order. Committed before the provider is asked.
@@ -228,3 +230,34 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Buyer(models.Model):
+    """What a customer wants on invoices. Sealed under the customer's own key; optional.
+
+    ``vat_state`` is ``none``, ``unchecked``, ``valid`` or ``invalid``: only a valid number
+    moves the tax to the buyer.
+    """
+
+    customer = models.OneToOneField("accounts.Customer", on_delete=models.PROTECT, related_name="buyer")
+    name = SealedTextField(subject="customer.owner_id")
+    address = SealedTextField(subject="customer.owner_id")
+    vat_id = SealedTextField(subject="customer.owner_id", null=True)
+    country = models.CharField(max_length=2)
+    vat_state = models.CharField(max_length=10, default="none")
+    vat_checked_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"buyer {self.pk}"
+
+
+class DocumentBuyer(models.Model):
+    """The buyer as a document names it: frozen with it, sealed, and shredded after its term."""
+
+    document = models.OneToOneField(Document, on_delete=models.PROTECT, related_name="buyer")
+    body = SealedTextField(subject="document.order.customer.owner_id")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"buyer of document {self.document_id}"

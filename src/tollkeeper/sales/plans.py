@@ -11,9 +11,10 @@ from tollkeeper.core import period as periods
 from tollkeeper.core.period import Period
 from tollkeeper.core.settlement import SubscriptionFact, towards
 from tollkeeper.core.states import ORDER, SUBSCRIPTION, step
+from tollkeeper.core.tax import Tax
 from tollkeeper.core.terms import PlanTerms, PriceTerms, decode_line_terms, encode
 from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription, SubscriptionPeriod
-from tollkeeper.sales.services import LIVE, Tax
+from tollkeeper.sales.services import LIVE
 
 
 class NoSuchPlan(LookupError):
@@ -42,7 +43,7 @@ class Offer:
 def offer(plan: PlanTerms, price: PriceTerms, tax: Tax) -> Offer:
     """A plan at a price with its tax."""
     amount, tax_minor = tax.of(price.amount_minor)
-    return Offer(plan, price, amount, tax_minor, tax.rate_bp if tax.mode != "none" else 0)
+    return Offer(plan, price, amount, tax_minor, tax.rate_bp)
 
 
 def renews(order: Order) -> bool:
@@ -89,6 +90,7 @@ def subscribe(
                 amount_minor=order.total_minor,
                 tax_minor=line.tax_minor,
                 tax_bp=line.tax_bp,
+                tax_note=order.tax_note,
                 live=order.live,
                 provider=provider,
                 reference=reference,
@@ -143,6 +145,7 @@ def renew(
         currency=subscription.currency,
         total_minor=subscription.amount_minor,
         tax_minor=subscription.tax_minor,
+        tax_note=subscription.tax_note,
         live=subscription.live,
         created_at=now,
     )
@@ -246,6 +249,7 @@ def order_change(change: PlanChange, line: OrderLine, *, expires_at: dt.datetime
         currency=held.currency,
         total_minor=line.amount_minor,
         tax_minor=line.tax_minor,
+        tax_note=held.tax_note,
         live=held.live,
         late="refund",
         language=language,

@@ -53,6 +53,7 @@ class OrderView:
     currency: str
     total_minor: int
     tax_minor: int
+    tax_note: str
     captured_minor: int
     refunded_minor: int
     live: bool
@@ -146,6 +147,7 @@ def _order(row: Order) -> OrderView:
         row.currency,
         row.total_minor,
         row.tax_minor,
+        row.tax_note,
         row.captured_minor,
         row.refunded_minor,
         row.live,

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
-from tollkeeper.core.money import tax_inside, tax_on
 from tollkeeper.core.settlement import Due, Settlement
 from tollkeeper.core.states import ORDER, step
+from tollkeeper.core.tax import Tax
 from tollkeeper.core.terms import PlanTerms, PriceTerms, encode
 from tollkeeper.sales.models import Order, OrderLine, Subscription
 
 OPEN_FOR = dt.timedelta(hours=23)
 """How long an order waits for its money. Checkout pages of providers live 24 hours at most."""
+
+UNTAXED = Tax()
 
 LIVE = ("trialing", "active", "past_due", "suspended", "paused")
 """States of a subscription that is not over."""
@@ -34,21 +36,6 @@ class CannotOrder(Exception):
 
 class NoSuchOrder(LookupError):
     """There is no such order, or it is somebody else's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tax:
-    """How tax is reckoned: ``mode`` is ``none``, ``inclusive`` or ``exclusive``; ``rate_bp`` in 1/100 %."""
-
-    mode: str = "none"
-    rate_bp: int = 0
-
-    def of(self, price_minor: int) -> tuple[int, int]:
-        """(what the customer pays, the tax in it)."""
-        if self.mode == "exclusive":
-            tax = tax_on(price_minor, self.rate_bp)
-            return price_minor + tax, tax
-        return price_minor, tax_inside(price_minor, self.rate_bp) if self.mode == "inclusive" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +59,7 @@ def open_order(
     now: dt.datetime,
     language: str = "en",
     live: bool = False,
-    tax: Tax = Tax(),
+    tax: Tax = UNTAXED,
 ) -> Order:
     """Make an order, or answer the one already open for the same offer (two tabs, a double click).
 
@@ -96,6 +83,7 @@ def open_order(
                 currency=price.currency,
                 total_minor=amount,
                 tax_minor=tax_minor,
+                tax_note=tax.note,
                 live=live,
                 language=language,
                 created_at=now,
@@ -109,7 +97,7 @@ def open_order(
                 price=price.id,
                 amount_minor=amount,
                 tax_minor=tax_minor,
-                tax_bp=tax.rate_bp if tax.mode != "none" else 0,
+                tax_bp=tax.rate_bp,
                 terms=encode(terms),
             )
     except IntegrityError:

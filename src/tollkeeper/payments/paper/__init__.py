@@ -1,0 +1,55 @@
+"""Documents on paper: PDF/A-3 by typst, from the immutable snapshot, with the figures as XML inside."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from functools import lru_cache
+from typing import Any
+
+import typst
+
+from tollkeeper.core.einvoice import factur_x
+from tollkeeper.payments.paper.words import texts
+from tollkeeper.payments.queries import Receipt
+
+FOLDER = pathlib.Path(__file__).parent
+FONTS = ("Noto Sans", "Libertinus Serif", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei")
+"""The first that is there is taken, letter by letter; typst brings Libertinus along."""
+
+
+class NoFont(Exception):
+    """This machine has no font for what the document says; the text names the missing letters."""
+
+
+def render(receipt: Receipt, buyer: dict[str, str] | None = None) -> bytes:
+    """The PDF/A-3b of a document; the same document gives the same bytes.
+
+    ``buyer`` are the buyer's own details, where the document is about them. Raises
+    :class:`NoFont` where the language of the document needs a font that is not installed.
+    """
+    facts = texts(receipt.facts, receipt.kind, receipt.number, buyer or {})
+    return _compiled(json.dumps({**facts, "fonts": FONTS}, sort_keys=True), _xml(receipt, buyer or {}))
+
+
+def _xml(receipt: Receipt, buyer: dict[str, str]) -> str:
+    return factur_x({**receipt.facts, "kind": receipt.kind, "number": receipt.number}, buyer)
+
+
+@lru_cache(maxsize=64)
+def _compiled(facts: str, xml: str) -> bytes:
+    issued = json.loads(facts)["stamp"]
+    inputs: Any = {"facts": facts, "xml": xml}
+    try:
+        made = typst.compile(
+            (FOLDER / "document.typ").read_bytes(),
+            root=str(FOLDER),
+            sys_inputs=inputs,
+            pdf_standards=["a-3b"],
+            timestamp=issued,
+        )
+    except typst.TypstError as error:
+        if "could not be displayed" in str(error):
+            raise NoFont(str(error)) from error
+        raise
+    return bytes(made)

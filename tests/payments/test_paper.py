@@ -1,0 +1,129 @@
+"""Documents on paper say what the snapshot says, byte for byte the same each time."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import zlib
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tollkeeper.core.einvoice import factur_x
+from tollkeeper.payments import paper
+from tollkeeper.payments.paper.words import WORDS, texts
+from tollkeeper.payments.queries import Receipt
+
+FACTS: dict[str, Any] = {
+    "brand": "TwtAPI",
+    "seller": {
+        "name": "Köhler & Söhne <GmbH>",
+        "address": ["Hafenstraße 1", "20095 Hamburg"],
+        "country": "DE",
+        "email": "office@shop.invalid",
+        "vat_id": "DE123456789",
+        "register": "HRB 1",
+    },
+    "customer": "cus_0011",
+    "order": "TK-AAAAA-BBBBB",
+    "ordered_on": "2027-01-31",
+    "paid_on": "2027-01-31",
+    "issued_on": "2027-01-31",
+    "currency": "EUR",
+    "language": "en",
+    "lines": [
+        {
+            "title": "Pro",
+            "quantity": 1,
+            "amount_minor": 11900,
+            "tax_minor": 1900,
+            "tax_bp": 1900,
+            "from": "2027-01-31",
+            "to": "2027-02-28",
+        }
+    ],
+    "net_minor": 10000,
+    "tax_minor": 1900,
+    "total_minor": 11900,
+}
+
+
+def receipt(kind: str = "receipt", **changes: Any) -> Receipt:
+    facts = {**copy.deepcopy(FACTS), **changes}
+    return Receipt(
+        1,
+        "SHOP-2027-000001",
+        kind,
+        facts["order"],
+        1,
+        1,
+        facts["currency"],
+        facts["total_minor"],
+        facts["tax_minor"],
+        dt.datetime(2027, 1, 31, tzinfo=dt.UTC),
+        "",
+        facts,
+    )
+
+
+def streams(pdf: bytes) -> bytes:
+    out = b""
+    for part in pdf.split(b"stream\n")[1:]:
+        try:
+            out += zlib.decompressobj().decompress(part)
+        except zlib.error:
+            out += part.split(b"endstream")[0]
+    return out
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_pdf_is_of_the_archive_kind_with_the_figures_inside(language: str) -> None:
+    pdf = paper.render(
+        receipt(language=language), {"name": "Ada", "address": "Somewhere 1\nTown", "country": "AT"}
+    )
+    assert pdf.startswith(b"%PDF-1.7")
+    text = streams(pdf)
+    assert b"pdfaid:part>3" in text or b"pdfaid:part" in pdf
+    assert b"factur-x.xml" in pdf + text
+    assert b"GrandTotalAmount>119.00<" in text
+
+
+def test_the_same_document_gives_the_same_bytes() -> None:
+    paper._compiled.cache_clear()
+    one = paper.render(receipt())
+    paper._compiled.cache_clear()
+    assert paper.render(receipt()) == one
+
+
+def test_the_xml_is_well_formed_and_sums_up() -> None:
+    root = ElementTree.fromstring(factur_x({**FACTS, "kind": "receipt", "number": "N-1"}, {}))
+    values = {node.tag.rpartition("}")[2]: node.text for node in root.iter()}
+    assert (values["TaxBasisTotalAmount"], values["TaxTotalAmount"]) == ("100.00", "19.00")
+    assert (values["GrandTotalAmount"], values["DuePayableAmount"]) == ("119.00", "0.00")
+
+
+def test_a_credit_note_has_its_own_type_and_positive_amounts() -> None:
+    facts = {**FACTS, "net_minor": -10000, "tax_minor": -1900, "total_minor": -11900}
+    text = factur_x({**facts, "kind": "credit_note", "number": "C-1"}, {})
+    assert "<ram:TypeCode>381</ram:TypeCode>" in text
+    assert "GrandTotalAmount>119.00<" in text
+
+
+def test_every_language_has_every_word() -> None:
+    assert len({frozenset(words) for words in WORDS.values()}) == 1
+
+
+def test_an_unknown_language_speaks_english() -> None:
+    assert texts({**FACTS, "language": "xx"}, "invoice", "N-1", {})["title"] == "Invoice N-1"
+
+
+def test_reverse_charge_is_said() -> None:
+    found = texts({**FACTS, "tax_note": "reverse_charge"}, "invoice", "N-1", {"vat_id": "AT1", "name": "Ada"})
+    assert found["notes"] == [WORDS["en"]["reverse_charge"]]
+    assert "VAT number AT1" in found["buyer"]
+
+
+def test_letters_without_a_font_are_named() -> None:
+    with pytest.raises(paper.NoFont):
+        paper.render(receipt(brand="\U00013000"))
