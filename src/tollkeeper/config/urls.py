@@ -3,8 +3,8 @@
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from tollkeeper.web import checkout, contact, dev_mail, errors, health, status, storefront
-from tollkeeper.web.console import calls, keys, orders, overview, plan, settings, support, usage
+from tollkeeper.web import brand, checkout, contact, dev_mail, errors, health, status, storefront
+from tollkeeper.web.console import calls, keys, orders, overview, plan, privacy, settings, support, usage
 from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import orders as desk_orders
 
@@ -19,11 +19,15 @@ urlpatterns = [
     path("plans/", storefront.plans, name="plans"),
     path("", include("tollkeeper.web.docs")),
     path("", include("tollkeeper.web.policy")),
+    path("", include("tollkeeper.web.rights")),
     path("accounts/", include("allauth.urls")),
     path("contact/", contact.contact, name="contact"),
+    path("contact/<str:number>/<str:secret>/", contact.letter, name="letter"),
+    path("contact/<str:number>/<str:secret>/files/<int:file_id>/", contact.letter_file, name="letter_file"),
     path("imprint/", contact.imprint, name="imprint"),
     path("status/", status.status, name="status"),
     path("language/", set_language, name="set_language"),
+    path("brand.css", brand.brand_css, name="brand_css"),
     path("healthz", health.healthz, name="healthz"),
     path("hooks/", include("tollkeeper.web.hooks")),
     path("dev/mail/", dev_mail.mailbox, name="dev_mail"),
@@ -62,7 +66,12 @@ urlpatterns = [
     path("console/support/", support.ticket_list, name="console_support"),
     path("console/support/new/", support.ticket_new, name="console_ticket_new"),
     path("console/support/<str:number>/", support.ticket, name="console_ticket"),
+    path("console/support/<str:number>/files/<int:file_id>/", support.ticket_file, name="console_ticket_file"),
     path("console/settings/", settings.profile, name="console_settings"),
+    path("console/privacy/", privacy.centre, name="console_privacy"),
+    path("console/privacy/copy/", privacy.copy, name="console_privacy_copy"),
+    path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
+    path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     # operators
     path("desk/", today.today, name="desk"),
     path("desk/orders/", desk_orders.order_list, name="desk_orders"),
@@ -76,6 +85,7 @@ urlpatterns = [
     path("desk/tickets/", tickets.ticket_list, name="desk_tickets"),
     path("desk/tickets/<str:number>/", tickets.ticket, name="desk_ticket"),
     path("desk/tickets/<str:number>/close/", tickets.ticket_close, name="desk_ticket_close"),
+    path("desk/tickets/<str:number>/files/<int:file_id>/", tickets.ticket_file, name="desk_ticket_file"),
     path("desk/jobs/", jobs.job_list, name="desk_jobs"),
     path("desk/jobs/<int:job_id>/retry/", jobs.job_retry, name="desk_job_retry"),
     path("desk/jobs/<int:job_id>/cancel/", jobs.job_cancel, name="desk_job_cancel"),
