@@ -20,9 +20,11 @@ START_TIMEOUT_S = 90.0
 class RunningShop:
     """Starts ``up`` and waits until it says that all answer. Use as a context manager."""
 
-    def __init__(self, home: Path, *, extra: Mapping[str, str] | None = None, shop: str = "twtapi") -> None:
+    def __init__(
+        self, home: Path, *, extra: Mapping[str, str] | None = None, shop: str = "twtapi", port: int = 0
+    ) -> None:
         self.home = home
-        self.port = free_base_port()
+        self.port = port or free_base_port()
         foreign = ("TOLLKEEPER_", "STRIPE_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
         cleared = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environment = {**cleared, "TOLLKEEPER_HOME": str(home), **(extra or {})}
