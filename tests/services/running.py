@@ -25,7 +25,7 @@ class RunningShop:
     ) -> None:
         self.home = home
         self.port = port or free_base_port()
-        foreign = ("TOLLKEEPER_", "STRIPE_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+        foreign = ("TOLLKEEPER_", "STRIPE_", "DATABASE_URL", "REDIS_URL", "DJANGO_", "PYTHONDONTWRITE")
         cleared = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environment = {**cleared, "TOLLKEEPER_HOME": str(home), **(extra or {})}
         self.output = home.parent / f"{home.name}-up.txt"
