@@ -28,14 +28,13 @@ def test_never_more_than_rate_plus_burst_in_any_window(
     for gap, cost in calls:
         now += gap
         costs = (cost, cost, 0)
-        if refusing((limit,), now, costs) is None:
-            take((limit,), now, costs)
+        if take((limit,), now, costs):
             taken.append((now, cost))
     for i, (start, _) in enumerate(taken):
         total = 0
         for end, cost in taken[i:]:
             total += cost
-            assert (total - limit.burst) * limit.window_us <= limit.amount * (end - start)
+            assert (total - limit.burst) * terms.window_s * 1_000_000 <= limit.amount * (end - start)
 
 
 @given(TERMS, CALLS)
@@ -73,8 +72,9 @@ def test_a_refused_call_takes_nothing_anywhere(
     for gap, cost in calls:
         now += gap
         before = [limit.arrival for limit in limits]
-        if refusing(limits, now, (1, cost, 0)) is None:
-            take(limits, now, (1, cost, 0))
+        refuser = refusing(limits, now, (1, cost, 0))
+        assert take(limits, now, (1, cost, 0)) is (refuser is None)
+        if refuser is None:
             assert all(limit.arrival > old for limit, old in zip(limits, before, strict=True))
         else:
             assert [limit.arrival for limit in limits] == before
@@ -96,3 +96,13 @@ def test_settling_gives_back_units_but_never_requests() -> None:
 def test_a_limit_that_could_not_hold_is_refused(terms: LimitTerms) -> None:
     with pytest.raises(ValueError, match="limit 'x'"):
         Limit(terms)
+
+
+@given(TERMS, CALLS)
+def test_what_is_shown_is_what_is_left(terms: LimitTerms, calls: list[tuple[int, int]]) -> None:
+    limit, now = Limit(terms), 0
+    for gap, cost in calls:
+        now += gap
+        take((limit,), now, (cost, cost, 0))
+        seconds = -(-limit.full_in_us(now) // 1_000_000)
+        assert limit.shown(now) == b'"l";r=%d;t=%d' % (limit.left(now), seconds)

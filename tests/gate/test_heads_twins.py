@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import random
 from itertools import pairwise
 from types import ModuleType
@@ -11,13 +11,14 @@ import h11
 import httptools
 import pytest
 
-from tollkeeper.gate import build, heads
+from tollkeeper.gate import build, compiled, heads
 
 SEED = 20261123
 NAMES = [
     *b"Host host Authorization X-Api-Key Api-Key Content-Length Transfer-Encoding Connection".split(),
     *b"Expect TE Upgrade Origin Cookie X-Forwarded-For Forwarded Via Accept X-A Proxy-Foo".split(),
-    *b"Keep-Alive Server RateLimit-X Trailer Content-Type Content-Encoding X-Cache Set-Cookie Access-Control-Allow-Origin".split(),
+    *b"Keep-Alive Server RateLimit-X Trailer Content-Type Content-Encoding X-Cache".split(),
+    *b"Set-Cookie Access-Control-Allow-Origin".split(),
     *(
         b"X-B\xff",
         b"Bad Name",
@@ -107,13 +108,18 @@ STATUS_LINES = [
 
 
 @pytest.fixture(scope="module")
-def compiled() -> ModuleType:
-    trouble = build.build()
+def leaf() -> ModuleType:
+    trouble = build.obstacle()
     if trouble:
         pytest.skip(trouble)
-    module = importlib.import_module("tollkeeper.gate._heads")
-    if build.source_hash() != module.SOURCE:
-        pytest.skip("another build is loaded already")
+    assert build.build(only_parser=True) == ""
+    compiled_folder = compiled.folder() / "tollkeeper" / "gate"
+    [path] = compiled_folder.glob("_heads*.so")
+    spec = importlib.util.spec_from_file_location("tollkeeper.gate._heads", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 
@@ -169,7 +175,7 @@ def follow(module: ModuleType, pieces: list[bytes]) -> tuple[int, bytes]:
     return 0, b"".join(contents)
 
 
-def test_heads_are_read_alike(compiled: ModuleType) -> None:
+def test_heads_are_read_alike(leaf: ModuleType) -> None:
     chance = random.Random(SEED)
     accepted = 0
     for _ in range(30_000):
@@ -177,25 +183,25 @@ def test_heads_are_read_alike(compiled: ModuleType) -> None:
             data = make_head(chance, REQUEST_LINES, 3) + b"\r\n\r\nBODY"
             end = data.find(b"\r\n\r\n")
             expected = heads.parse_request(data, end)
-            assert compiled.parse_request(data, end) == expected, data
+            assert leaf.parse_request(data, end) == expected, data
             accepted += not isinstance(expected, int)
         else:
             data = make_head(chance, STATUS_LINES, 5) + b"\r\n\r\nBODY"
             end = data.find(b"\r\n\r\n")
             was_head = chance.random() < 0.2
             answer = heads.parse_response(data, end, was_head)
-            assert compiled.parse_response(data, end, was_head) == answer, data
+            assert leaf.parse_response(data, end, was_head) == answer, data
             accepted += answer is not None
     assert accepted > 3000
 
 
-def test_chunks_are_followed_alike(compiled: ModuleType) -> None:
+def test_chunks_are_followed_alike(leaf: ModuleType) -> None:
     chance = random.Random(SEED)
     ended = 0
     for _ in range(15_000):
         pieces = cut(chance, make_chunks(chance))
         expected = follow(heads, pieces)
-        assert follow(compiled, pieces) == expected, pieces
+        assert follow(leaf, pieces) == expected, pieces
         ended += expected[0] > 0
     assert ended > 3000
 

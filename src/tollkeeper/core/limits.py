@@ -1,16 +1,18 @@
 """Speed limits: GCRA, several at once, all or nothing.
 
 The generic cell rate algorithm (ITU-T I.371) keeps one number per limit, the
-*theoretical arrival time*. Here it is an exact integer: microseconds times the
-limit's amount, so that no rounding ever lets one call more through. In any span
-of ``w`` microseconds a limit admits at most ``burst + amount * w / window``.
+*theoretical arrival time*. Here it is an exact integer, in parts of a microsecond
+chosen so that one thing takes a whole number of them: no rounding ever lets one
+call more through. In any span of ``w`` microseconds a limit admits at most
+``burst + amount * w / window``.
 
 Time is an argument: integer microseconds of a clock that never goes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import gcd
 
 from tollkeeper.core.terms import LimitTerms
 
@@ -22,7 +24,19 @@ MEASURES = {"requests": REQUESTS, "units": UNITS, "tokens": TOKENS}
 class Limit:
     """One limit of one customer, and how far it is used."""
 
-    __slots__ = ("amount", "arrival", "burst", "measure", "name", "policy", "window_us")
+    __slots__ = (
+        "amount",
+        "arrival",
+        "burst",
+        "full",
+        "head",
+        "measure",
+        "name",
+        "parts",
+        "policy",
+        "room",
+        "step",
+    )
 
     def __init__(self, terms: LimitTerms) -> None:
         """Raises ``ValueError`` for a limit that could not hold."""
@@ -32,44 +46,76 @@ class Limit:
             raise ValueError(
                 f"limit {terms.name!r}: amount and window_s must be at least 1, burst at least 0"
             )
+        window_us = terms.window_s * 1_000_000
+        shared = gcd(terms.amount, window_us)
         self.name: str = terms.name
         self.measure: int = MEASURES[terms.unit]
         self.amount: int = terms.amount
-        self.window_us: int = terms.window_s * 1_000_000
         self.burst: int = terms.burst or terms.amount
+        self.parts: int = terms.amount // shared
+        """Parts in a microsecond."""
+        self.step: int = window_us // shared
+        """Parts that one thing takes."""
+        self.room: int = self.burst * self.step
         self.arrival: int = 0
-        self.policy: bytes = b'"%b";q=%d;w=%d' % (terms.name.encode(), terms.amount, terms.window_s)
+        name = terms.name.encode()
+        self.policy: bytes = b'"%b";q=%d;w=%d' % (name, terms.amount, terms.window_s)
+        self.head: bytes = b'"%b";r=' % name
+        self.full: bytes = b'"%b";r=%d;t=0' % (name, self.burst)
 
     def after(self, now_us: int, cost: int) -> int:
         """The arrival time if ``cost`` were taken now, or -1 if the limit forbids it."""
-        base = now_us * self.amount
-        arrival = (self.arrival if self.arrival > base else base) + cost * self.window_us
-        if arrival - base > self.burst * self.window_us:
-            return -1
-        return arrival
+        base = now_us * self.parts
+        arrival = (self.arrival if self.arrival > base else base) + cost * self.step
+        return arrival if arrival - base <= self.room else -1
 
     def left(self, now_us: int) -> int:
         """How much may be taken at once now."""
-        used = self.arrival - now_us * self.amount
+        used = self.arrival - now_us * self.parts
         if used <= 0:
             return self.burst
-        return max(0, (self.burst * self.window_us - used) // self.window_us)
+        return max(0, (self.room - used) // self.step)
 
     def full_in_us(self, now_us: int) -> int:
         """Microseconds until all of the burst is there again."""
-        used = self.arrival - now_us * self.amount
-        return 0 if used <= 0 else -(-used // self.amount)
+        used = self.arrival - now_us * self.parts
+        return 0 if used <= 0 else -(-used // self.parts)
 
     def wait_us(self, now_us: int, cost: int) -> int:
         """Microseconds until ``cost`` would be admitted; -1 if never, as it exceeds the burst."""
         if cost > self.burst:
             return -1
-        over = self.arrival + (cost - self.burst) * self.window_us - now_us * self.amount
-        return 0 if over <= 0 else -(-over // self.amount)
+        over = self.arrival + cost * self.step - self.room - now_us * self.parts
+        return 0 if over <= 0 else -(-over // self.parts)
 
     def give_back(self, cost: int) -> None:
         """Undo part of what was taken, when a call cost less than was held for it."""
-        self.arrival -= cost * self.window_us
+        self.arrival -= cost * self.step
+
+    def shown(self, now_us: int) -> bytes:
+        """The item of a ``RateLimit`` field: what is left, and in how many seconds all of it is."""
+        used = self.arrival - now_us * self.parts
+        if used <= 0:
+            return self.full
+        left = (self.room - used) // self.step
+        return b"%b%d;t=%d" % (self.head, left if left > 0 else 0, -(-used // (self.parts * 1_000_000)))
+
+
+def reserve(limits: Sequence[Limit], now_us: int, costs: tuple[int, int, int]) -> list[int] | None:
+    """The arrival times that ``costs`` would bring, or None if any limit forbids it. Takes nothing."""
+    arrivals: list[int] = []
+    for limit in limits:
+        arrival = limit.after(now_us, costs[limit.measure])
+        if arrival < 0:
+            return None
+        arrivals.append(arrival)
+    return arrivals
+
+
+def commit(limits: Sequence[Limit], arrivals: list[int]) -> None:
+    """Take what :func:`reserve` found, at the same instant."""
+    for number, limit in enumerate(limits):
+        limit.arrival = arrivals[number]
 
 
 def refusing(limits: Iterable[Limit], now_us: int, costs: tuple[int, int, int]) -> Limit | None:
@@ -87,12 +133,13 @@ def refusing(limits: Iterable[Limit], now_us: int, costs: tuple[int, int, int]) 
     return worst
 
 
-def take(limits: Iterable[Limit], now_us: int, costs: tuple[int, int, int]) -> None:
-    """Take ``costs`` from every limit. Only after :func:`refusing` gave None at the same instant."""
-    for limit in limits:
-        arrival = limit.after(now_us, costs[limit.measure])
-        if arrival >= 0:
-            limit.arrival = arrival
+def take(limits: Sequence[Limit], now_us: int, costs: tuple[int, int, int]) -> bool:
+    """Take ``costs`` from every limit, or from none; True if it was done."""
+    arrivals = reserve(limits, now_us, costs)
+    if arrivals is None:
+        return False
+    commit(limits, arrivals)
+    return True
 
 
 def settle(limits: Iterable[Limit], held: tuple[int, int, int], used: tuple[int, int, int]) -> None:

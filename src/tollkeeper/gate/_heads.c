@@ -6,10 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifndef SOURCE_HASH
-#define SOURCE_HASH "unknown"
-#endif
-
 enum {
     KEEP = 1, CHUNKED = 2, EXPECT = 4, UPGRADE = 8, HEAD = 16, HTTP10 = 32, NO_BODY = 64,
     UNTIL_CLOSE = 128, ORIGIN = 256, JSON = 512, EVENTS = 1024, ENCODED = 2048, CACHED = 4096
@@ -557,8 +553,7 @@ PyMODINIT_FUNC PyInit__heads(void) {
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL) return NULL;
     PyObject *type = PyType_FromSpec(&chunks_spec);
-    if (type == NULL || PyModule_AddObject(module, "Chunks", type) < 0
-        || PyModule_AddStringConstant(module, "SOURCE", SOURCE_HASH) < 0) {
+    if (type == NULL || PyModule_AddObject(module, "Chunks", type) < 0) {
         Py_DECREF(module);
         return NULL;
     }

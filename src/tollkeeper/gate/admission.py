@@ -19,7 +19,8 @@ def judge(key: Key, costs: Costs, hold: int, mono_us: int, now_us: int) -> tuple
     ``mono_us`` is the clock of the limits, ``now_us`` that of the leases.
     """
     limits = key.limits
-    if limits and speed.refusing(limits, mono_us, costs) is not None:
+    arrivals = speed.reserve(limits, mono_us, costs)
+    if arrivals is None:
         return LIMITED, ()
     customer = key.customer
     if key.concurrency and customer.in_flight >= key.concurrency:
@@ -27,61 +28,29 @@ def judge(key: Key, costs: Costs, hold: int, mono_us: int, now_us: int) -> tuple
     holds = key.purse.hold(hold, now_us)
     if holds is None:
         return SHORT, ()
-    if limits:
-        speed.take(limits, mono_us, costs)
+    speed.commit(limits, arrivals)
     customer.in_flight += 1
     return ADMITTED, holds
 
 
-def tightest(key: Key, mono_us: int) -> tuple[speed.Limit, int, int] | None:
-    """The limit with the smallest share left, what is left of it, and microseconds until it is full."""
-    worst: tuple[speed.Limit, int, int] | None = None
-    share = 2.0
-    for limit in key.limits:
-        left = limit.left(mono_us)
-        if left / limit.burst < share:
-            share = left / limit.burst
-            worst = (limit, left, limit.full_in_us(mono_us))
-    return worst
-
-
 def limit_fields(key: Key, mono_us: int) -> bytes:
-    """``RateLimit`` fields (draft-ietf-httpapi-ratelimit-headers-10) and their old forms, as head lines."""
+    """``RateLimit`` fields (draft-ietf-httpapi-ratelimit-headers-10) as head lines.
+
+    Their old forms, which know one limit only, tell the first of the plan's limits.
+    """
     limits = key.limits
     if not limits:
         return b""
-    if len(limits) == 1:
-        limit = limits[0]
-        used = limit.arrival - mono_us * limit.amount
-        if used > 0:
-            left = max(0, (limit.burst * limit.window_us - used) // limit.window_us)
-            reset = -(-used // limit.amount // 1_000_000)
-        else:
-            left, reset = limit.burst, 0
-        name = limit.name.encode()
-        fields = b'\r\nRateLimit-Policy: %b\r\nRateLimit: "%b";r=%d;t=%d' % (key.policy, name, left, reset)
-        return b"%b\r\nX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d" % (
-            fields,
-            limit.amount,
-            left,
-            reset,
-        )
-    return _many_fields(key, mono_us)
-
-
-def _many_fields(key: Key, mono_us: int) -> bytes:
-    shown = []
-    for limit in key.limits:
-        reset = -(-limit.full_in_us(mono_us) // 1_000_000)
-        shown.append(b'"%b";r=%d;t=%d' % (limit.name.encode(), limit.left(mono_us), reset))
-    fields = b"\r\nRateLimit-Policy: %b\r\nRateLimit: %b" % (key.policy, b", ".join(shown))
-    worst = tightest(key, mono_us)
-    if worst is None:
-        return fields
-    limit, left, full_in = worst
-    return b"%b\r\nX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d" % (
-        fields,
-        limit.amount,
-        left,
-        -(-full_in // 1_000_000),
+    first = limits[0]
+    shown = first.shown(mono_us) if len(limits) == 1 else b", ".join([x.shown(mono_us) for x in limits])
+    used = first.arrival - mono_us * first.parts
+    if used <= 0:
+        return b"".join((key.policy_field, shown, key.full_fields))
+    left = (first.room - used) // first.step
+    return b"%b%b%b%d\r\nX-RateLimit-Reset: %d" % (
+        key.policy_field,
+        shown,
+        key.limit_field,
+        left if left > 0 else 0,
+        -(-used // (first.parts * 1_000_000)),
     )

@@ -1,59 +1,108 @@
-"""``python -m tollkeeper.gate.build``: compile the head parser, if a C compiler is there.
+"""``python -m tollkeeper.gate.build``: compile the gate's hot modules, as far as this machine can.
 
-Never required: without it the pure twin runs. What was built from another source
-than the present one is not used.
+The head parser needs a C compiler and Python's headers; the rest also needs mypyc
+(of mypy) and setuptools. Nothing depends on any of it: the plain modules do the same.
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("_heads.c")
+from tollkeeper.gate import compiled
+
+_SETUP = """
+from setuptools import setup
+from mypyc.build import mypycify
+setup(name="compiled", packages=[], ext_modules=mypycify({modules!r}, opt_level="3"))
+"""
 
 
-def source_hash() -> str:
-    """What a compiled parser must say it was built from."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
+def _compiler() -> str | None:
+    return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
 
 
-def target() -> Path:
-    """Where the compiled parser lies."""
-    return SOURCE.with_name("_heads" + str(sysconfig.get_config_var("EXT_SUFFIX")))
-
-
-def build() -> str:
-    """Compile; gives an empty text, or one sentence why it could not be done."""
-    compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        return "there is no C compiler, the pure parser is used"
-    include = sysconfig.get_paths()["include"]
-    if not (Path(include) / "Python.h").exists():
-        return "Python's header files are not installed, the pure parser is used"
-    part = target().with_suffix(f".{os.getpid()}.part")
-    command = [compiler, "-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{include}"]
-    command += [f'-DSOURCE_HASH="{source_hash()}"', str(SOURCE), "-o", str(part)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            return f"the compiler failed: {done.stderr.strip().splitlines()[-1:]}"
-        part.replace(target())
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the compiler could not be run: {error}"
-    finally:
-        part.unlink(missing_ok=True)
+def obstacle() -> str:
+    """Why nothing can be compiled here; empty if it can."""
+    if _compiler() is None:
+        return "there is no C compiler"
+    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
+        return "Python's header files are not installed"
     return ""
 
 
+def _run(command: list[str], folder: Path) -> str:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return (
+        ""
+        if not done.returncode
+        else " / ".join([line for line in lines if "error" in line][:3] or lines[-1:])
+    )
+
+
+def _build_leaf(part: Path) -> str:
+    target = part / "tollkeeper" / "gate" / f"_heads{sysconfig.get_config_var('EXT_SUFFIX')}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    flags = ["-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{sysconfig.get_paths()['include']}"]
+    return _run([_compiler() or "cc", *flags, str(compiled.ROOT / compiled.LEAF), "-o", str(target)], part)
+
+
+def _build_modules(part: Path, scratch: Path) -> str:
+    if importlib.util.find_spec("mypyc") is None or importlib.util.find_spec("setuptools") is None:
+        return "mypyc or setuptools is not installed"
+    for path in (Path("__init__.py"), Path("py.typed"), *compiled.sources()):
+        target = scratch / "tollkeeper" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(compiled.ROOT / path, target)
+    modules = ["--config-file=", "--strict", *(f"tollkeeper/{path}" for path in compiled.MODULES)]
+    (scratch / "setup.py").write_text(_SETUP.format(modules=modules))
+    trouble = _run([sys.executable, "setup.py", "build_ext", "--build-lib", "out"], scratch)
+    if trouble:
+        return trouble
+    shutil.copytree(scratch / "out", part, dirs_exist_ok=True)
+    return ""
+
+
+def build(*, only_parser: bool = False) -> str:
+    """Compile what can be compiled; gives an empty text, or one sentence on what could not and why."""
+    place = compiled.folder()
+    if (place / "complete").exists() or (only_parser and (place / "leaf").exists()):
+        return ""
+    trouble = obstacle()
+    if trouble:
+        return f"nothing was compiled: {trouble}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent) as name:
+        part, scratch = Path(name) / "new", Path(name) / "scratch"
+        part.mkdir()
+        trouble = _build_leaf(part)
+        if trouble:
+            return f"nothing was compiled: {trouble}"
+        (part / "leaf").touch()
+        if not only_parser:
+            trouble = _build_modules(part, scratch)
+            if not trouble:
+                (part / "complete").touch()
+        if place.exists():
+            place.rename(Path(name) / "old")
+        part.rename(place)
+    return f"only the parser was compiled: {trouble}" if trouble else ""
+
+
 def main() -> int:
-    """Build and say what became of it; 0 even if nothing was built, as nothing depends on it."""
-    trouble = build()
-    sys.stdout.write((trouble or f"compiled {target().name}") + "\n")
+    """Build and tell what became of it; 0 even if nothing was built, as nothing depends on it."""
+    trouble = build(only_parser="--only-parser" in sys.argv)
+    sys.stdout.write(f"{trouble or 'compiled'}\nthe gate will run: {compiled.kind()}\n")
     return 0
 
 

@@ -89,10 +89,12 @@ class Key:
         "concurrency",
         "customer",
         "expires_at",
+        "full_fields",
         "grant",
         "key_id",
+        "limit_field",
         "limits",
-        "policy",
+        "policy_field",
         "purse",
         "reason",
         "refused_as",
@@ -121,7 +123,13 @@ class Key:
         self.limits: tuple[speed.Limit, ...] = tuple([customer.limit(limit) for limit in terms.limits])
         self.concurrency = terms.concurrency
         self.purse = customer.purse(terms.unit)
-        self.policy: bytes = b", ".join([limit.policy for limit in self.limits])
+        self.policy_field: bytes = b"\r\nRateLimit-Policy: %b\r\nRateLimit: " % b", ".join(
+            [limit.policy for limit in self.limits]
+        )
+        amount = self.limits[0].amount if self.limits else 0
+        self.limit_field: bytes = b"\r\nX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: " % amount
+        burst = self.limits[0].burst if self.limits else 0
+        self.full_fields: bytes = b"%b%d\r\nX-RateLimit-Reset: 0" % (self.limit_field, burst)
 
 
 class Directory:

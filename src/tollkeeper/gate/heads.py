@@ -54,20 +54,67 @@ _response = re.compile(
 ).fullmatch
 _host = re.compile(rb"(?:[0-9A-Za-z._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?").fullmatch
 
-_request_fields = re.compile(
-    rb"\r\n(host|authorization|x-api-key|api-key|content-length|transfer-encoding|connection|expect|upgrade"
-    rb"|origin|content-encoding|keep-alive|te|proxy-[^:]*|http2-settings|cookie|cookie2|forwarded|via|from"
-    rb"|referer|x-forwarded-[^:]*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip|fastly-client-ip"
-    rb"|x-cluster-client-ip|x-original-[^:]*|x-request-id|openai-organization|openai-project|tollkeeper-[^:]*"
-    rb"):[ \t]*([^\r]*)",
-    re.IGNORECASE,
-).finditer
-_response_fields = re.compile(
-    rb"\r\n(content-length|transfer-encoding|connection|upgrade|content-type|content-encoding|x-cache"
-    rb"|cf-cache-status|keep-alive|proxy-[^:]*|server|x-powered-by|set-cookie|set-cookie2|alt-svc|te|via"
-    rb"|x-request-id|ratelimit|ratelimit-[^:]*|x-ratelimit-[^:]*|access-control-[^:]*):[ \t]*([^\r]*)",
-    re.IGNORECASE,
-).finditer
+PASS, DROP, HOST, AUTHORIZATION, API_KEY, LENGTH, CODING, CONNECTION, EXPECTED, UPGRADING = range(10)
+ORIGINATING, CONTENT_CODING, CONTENT_TYPE, CACHE_STATUS = range(10, 14)
+"""What a field means here. ``PASS`` goes on as it is, ``DROP`` never does."""
+
+_REQUEST_FIELDS = {
+    b"host": HOST,
+    b"authorization": AUTHORIZATION,
+    b"x-api-key": API_KEY,
+    b"api-key": API_KEY,
+    b"content-length": LENGTH,
+    b"transfer-encoding": CODING,
+    b"connection": CONNECTION,
+    b"expect": EXPECTED,
+    b"upgrade": UPGRADING,
+    b"origin": ORIGINATING,
+    b"content-encoding": CONTENT_CODING,
+    **dict.fromkeys(
+        b"keep-alive te http2-settings cookie cookie2 forwarded via from referer x-real-ip x-client-ip"
+        b" true-client-ip cf-connecting-ip fastly-client-ip x-cluster-client-ip x-request-id"
+        b" openai-organization openai-project".split(),
+        DROP,
+    ),
+}
+_REQUEST_PREFIXES = (b"proxy-", b"x-forwarded-", b"x-original-", b"tollkeeper-")
+_RESPONSE_FIELDS = {
+    b"content-length": LENGTH,
+    b"transfer-encoding": CODING,
+    b"connection": CONNECTION,
+    b"content-type": CONTENT_TYPE,
+    b"content-encoding": CONTENT_CODING,
+    b"x-cache": CACHE_STATUS,
+    b"cf-cache-status": CACHE_STATUS,
+    **dict.fromkeys(
+        b"upgrade keep-alive server x-powered-by set-cookie set-cookie2 alt-svc te via x-request-id"
+        b" ratelimit".split(),
+        DROP,
+    ),
+}
+_RESPONSE_PREFIXES = (b"proxy-", b"ratelimit-", b"x-ratelimit-", b"access-control-")
+_SPELLINGS = 2048
+"""How many spellings of names are remembered, so that common ones need not be looked at again."""
+
+
+class _Meanings(dict[bytes, int]):
+    """Names of fields, as they are spelled, to what they mean."""
+
+    def __init__(self, known: dict[bytes, int], prefixes: tuple[bytes, ...]) -> None:
+        super().__init__()
+        self._known = known
+        self._prefixes = prefixes
+
+    def __missing__(self, name: bytes) -> int:
+        lower = name.lower()
+        meaning = self._known.get(lower, DROP if lower.startswith(self._prefixes) else PASS)
+        if len(self) < _SPELLINGS:
+            self[name] = meaning
+        return meaning
+
+
+_request_meaning = _Meanings(_REQUEST_FIELDS, _REQUEST_PREFIXES)
+_response_meaning = _Meanings(_RESPONSE_FIELDS, _RESPONSE_PREFIXES)
 _HARMLESS = {
     b"close",
     b"keep-alive",
@@ -97,41 +144,42 @@ def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - o
     length = -1
     hosts = refused = 0
     upgrade_asked = upgrade_named = False
-    parts: list[bytes] = []
-    position = match.end(3)
-    for field in _request_fields(data, position, end + 2):
-        start = field.start()
-        if start > position:
-            parts.append(data[position:start])
-        position = field.end()
-        name = field[1].lower()
-        value = field[2].rstrip(b" \t")
-        if name == b"host":
+    kept: list[bytes] = [b""]
+    for line in data[match.end(3) + 2 : end].split(b"\r\n") if match.end(3) < end else ():
+        name, _, value = line.partition(b":")
+        meaning = _request_meaning[name]
+        if meaning == PASS:
+            kept.append(line)
+            continue
+        if meaning == DROP:
+            continue
+        value = value.strip(b" \t")
+        if meaning == HOST:
             hosts += 1
             if _host(value) is None:
                 return 400
-        elif name == b"authorization":
+        elif meaning == AUTHORIZATION:
             if value[:7].lower() != b"bearer ":
                 refused = refused or 401
             elif credential is None:
                 credential = value[7:].lstrip(b" \t")
             elif credential != value[7:].lstrip(b" \t"):
                 return 400
-        elif name == b"x-api-key" or name == b"api-key":
+        elif meaning == API_KEY:
             if credential is not None and credential != value:
                 return 400
             credential = value
-        elif name == b"content-length":
+        elif meaning == LENGTH:
             if length >= 0 or flags & CHUNKED or not value.isdigit() or len(value) > 15:
                 return 400
             length = int(value)
-            parts.append(b"\r\nContent-Length: %d" % length)
-        elif name == b"transfer-encoding":
+            kept.append(b"Content-Length: %d" % length)
+        elif meaning == CODING:
             if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
                 return 400
             flags |= CHUNKED
-            parts.append(b"\r\nTransfer-Encoding: chunked")
-        elif name == b"connection":
+            kept.append(b"Transfer-Encoding: chunked")
+        elif meaning == CONNECTION:
             for word in value.lower().split(b","):
                 word = word.strip(b" \t")
                 if word == b"close":
@@ -143,25 +191,24 @@ def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - o
                     upgrade_named = True
                 elif word not in _HARMLESS:
                     return 400
-        elif name == b"expect":
+        elif meaning == EXPECTED:
             if value.lower() != b"100-continue":
                 refused = 417
             flags |= EXPECT
-        elif name == b"upgrade":
+        elif meaning == UPGRADING:
             upgrade_asked = value.lower() == b"websocket"
-        elif name == b"origin":
+        elif meaning == ORIGINATING:
             flags |= ORIGIN
-        elif name == b"content-encoding":
+        else:
             flags |= ENCODED
-            parts.append(data[start:position])
+            kept.append(line)
     if hosts != 1 and not (flags & HTTP10 and hosts == 0):
         return 400
     if refused:
         return refused
     if upgrade_asked and upgrade_named and not flags & HTTP10:
         flags |= UPGRADE
-    parts.append(data[position:end])
-    return flags, method, target, credential, length, b"".join(parts)
+    return flags, method, target, credential, length, b"\r\n".join(kept)
 
 
 def parse_response(  # noqa: C901 - one pass, hot
@@ -174,57 +221,59 @@ def parse_response(  # noqa: C901 - one pass, hot
     status = int(match[2])
     flags = KEEP if match[1] == b"1" else HTTP10
     length = -1
-    parts: list[bytes] = [b"HTTP/1.1"]
-    position = match.end(1)
-    for field in _response_fields(data, match.end(2), end + 2):
-        start = field.start()
-        if start > position:
-            parts.append(data[position:start])
-        position = field.end()
-        name = field[1].lower()
-        value = field[2].rstrip(b" \t")
-        if name == b"content-length":
+    kept: list[bytes] = []
+    lines = data[:end].split(b"\r\n")
+    kept.append(lines[0] if match[1] == b"1" else b"HTTP/1.1" + lines[0][8:])
+    for line in lines[1:]:
+        name, _, value = line.partition(b":")
+        meaning = _response_meaning[name]
+        if meaning == PASS:
+            kept.append(line)
+            continue
+        if meaning == DROP:
+            continue
+        value = value.strip(b" \t")
+        if meaning == LENGTH:
             if length >= 0 or flags & CHUNKED or not value.isdigit() or len(value) > 15:
                 return None
             length = int(value)
-            parts.append(b"\r\nContent-Length: %d" % length)
-        elif name == b"transfer-encoding":
+            kept.append(b"Content-Length: %d" % length)
+        elif meaning == CODING:
             if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
                 return None
             flags |= CHUNKED
-            parts.append(b"\r\nTransfer-Encoding: chunked")
-        elif name == b"connection":
+            kept.append(b"Transfer-Encoding: chunked")
+        elif meaning == CONNECTION:
             for word in value.lower().split(b","):
                 word = word.strip(b" \t")
                 if word == b"close":
                     flags &= ~KEEP
                 elif word == b"keep-alive" and flags & HTTP10:
                     flags |= KEEP
-        elif name == b"content-type":
+        elif meaning == CONTENT_TYPE:
             kind = value.lower()
             if kind.startswith(b"text/event-stream"):
                 flags |= EVENTS
             elif kind.startswith(b"application/json"):
                 flags |= JSON
-            parts.append(data[start:position])
-        elif name == b"content-encoding":
+            kept.append(line)
+        elif meaning == CONTENT_CODING:
             if value.lower() != b"identity":
                 flags |= ENCODED
-            parts.append(data[start:position])
-        elif name == b"x-cache" or name == b"cf-cache-status":
+            kept.append(line)
+        else:
             if value[:3].lower() == b"hit":
                 flags |= CACHED
-            parts.append(data[start:position])
-    parts.append(data[position:end])
+            kept.append(line)
     if was_head or status < 200 or status == 204 or status == 304:
         flags |= NO_BODY
         if status < 200 or status == 204:  # neither may announce a body (RFC 9110, 8.6; RFC 9112, 6.1)
             if flags & CHUNKED:
                 return None
-            parts = [part for part in parts if not part.startswith(b"\r\nContent-Length: ")]
+            kept = [line for line in kept if not line.startswith(b"Content-Length: ")]
     elif not flags & CHUNKED and length < 0:
         flags = (flags | UNTIL_CLOSE) & ~KEEP
-    return flags, status, length, b"".join(parts)
+    return flags, status, length, b"\r\n".join(kept)
 
 
 def field_value(fields: bytes, name: bytes) -> bytes | None:

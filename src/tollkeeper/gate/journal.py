@@ -54,11 +54,11 @@ class JournalWriter:
         self._opened_at = 0.0
         self._open_segment(self.epoch_us)
         self._stopped = threading.Event()
-        self._thread = threading.Thread(
+        self._syncer = threading.Thread(
             target=self._sync_loop, args=(sync_ms / 1000,), name="journal", daemon=True
         )
         if sync_ms:
-            self._thread.start()
+            self._syncer.start()
 
     def _open_segment(self, epoch_us: int) -> None:
         path = self.folder / f"{epoch_us}.log"
@@ -125,8 +125,8 @@ class JournalWriter:
         if self.buffer:
             self.write()
         self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        if self._syncer.is_alive():
+            self._syncer.join(timeout=5)
         for descriptor in (*self._pending, self._fd):
             os.fdatasync(descriptor)
             os.close(descriptor)

@@ -12,7 +12,6 @@ import time
 import msgspec
 
 from tollkeeper.core.terms import decode_gate_terms
-from tollkeeper.gate import parser
 from tollkeeper.gate.book import Book, open_book
 from tollkeeper.gate.directory import EntryRow
 from tollkeeper.gate.feed import Feed
@@ -34,10 +33,11 @@ STALE_FEED_S = 10.0
 class Gate:
     """One running gate."""
 
-    def __init__(self, options: Options, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, options: Options, loop: asyncio.AbstractEventLoop, build: str) -> None:
         """Raises :class:`BadOptions` if the journal cannot be written."""
         self.options = options
         self.loop = loop
+        self.build = build
         try:
             journal = JournalWriter(
                 options.journal,
@@ -81,7 +81,7 @@ class Gate:
         self.feed.start()
         self.loop.call_later(1.0, self._each_second)
         self.loop.call_later(TICK_S, self._each_tick)
-        log.info("listening on %s:%d, parser %s", options.host, options.port, parser.KIND)
+        log.info("listening on %s:%d, build %s", options.host, options.port, self.build)
 
     def _tls(self) -> ssl.SSLContext | None:
         options = self.options
@@ -194,7 +194,10 @@ class Gate:
             "journal_frames": ("Frames appended to the journal.", engine.journal.frames),
             "snapshot_version": ("Version of the shop's snapshot.", self.snapshot_version),
             "directory_version": ("Version of the newest key entry.", engine.directory.version),
-            "compiled": ("1 if the compiled parser runs.", int(parser.KIND != "pure")),
+            "compiled": (
+                "2 if all is compiled, 1 if only the parser is.",
+                ("pure", "parser", "compiled").index(self.build),
+            ),
         }
 
     async def run(self) -> None:

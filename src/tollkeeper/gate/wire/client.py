@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tollkeeper.core.charges import Outcome
 from tollkeeper.core.journal import method_number
-from tollkeeper.core.meters import Reading, Request, Unmetered
 from tollkeeper.gate import admission, heads
 from tollkeeper.gate.call import Call
+from tollkeeper.gate.wire.gatherer import Gatherer
 from tollkeeper.gate.wire.reader import (
     BODY_S,
     BUSY,
@@ -21,38 +20,23 @@ from tollkeeper.gate.wire.reader import (
     PARKED,
     TUNNEL,
     TUNNEL_S,
-    Reader,
 )
 
 if TYPE_CHECKING:
-    from tollkeeper.gate.directory import Key
-    from tollkeeper.gate.routes import Route
     from tollkeeper.gate.wire.engine import Engine
     from tollkeeper.gate.wire.upstream import Upstream
 
 SAFE = (b"GET", b"HEAD", b"OPTIONS")
-GATHER_MAX = 16 * 1024 * 1024
-"""Largest body that a meter may have to read before the call."""
-_rewritten = re.compile(
-    rb"\r\n(?:accept-encoding|content-length|transfer-encoding):[^\r]*", re.IGNORECASE
-).sub
+_UPGRADE = b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
-class Client(Reader):
+class Client(Gatherer):
     """One connection of a client."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.upstream: Upstream | None = None
-        self.call: Call | None = None
-        self.method: bytes = b""
-        self.target: bytes = b""
-        self.fields: bytes = b""
-        self.body: bytes | None = None
-        """The whole body, where the meter had to see it; None where it goes on as it comes."""
-        self.gathered: list[bytes] = []
-        self.pending: tuple[Key, Route] | None = None
-        """Whose call it will be when the body is gathered."""
+        self.request_id: bytes = b""
 
     def on_request(self, method: bytes, target: bytes, credential: bytes | None, fields: bytes) -> None:
         engine = self.engine
@@ -86,78 +70,10 @@ class Client(Reader):
             self.fields = fields
             self.body = None
             if route.reads:
-                self._open_reading(key, route)
+                self.open_reading(key, route)
             else:
                 self.call = Call(self.call_id, key, route, method_number(method), None)
                 self.admit()
-
-    def _open_reading(self, key: Key, route: Route) -> None:
-        """A meter must see the answer, and perhaps the request first."""
-        if route.reads == "answer":
-            self._start_reading(key, route, b"")
-        elif self.flags & heads.ENCODED:
-            self.refuse("encoding_not_supported")
-        elif self.left > GATHER_MAX:
-            self.refuse("body_too_large")
-        else:
-            self.pending = (key, route)
-            self.gathered = []
-            self.mode = GATHERING
-            self.deadline = self.engine.now + BODY_S
-            data, self.buffer = self.buffer, b""
-            if self.flags & heads.EXPECT and not data and self.body_open:
-                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.on_gathered(data)
-
-    def on_gathered(self, data: bytes) -> None:
-        if self.chunks is not None:
-            end = self.chunks.decode(data, self.gathered) if data else 0
-            self.body_bytes += len(data)
-            if end < 0 or self.body_bytes > min(GATHER_MAX, self.engine.max_body):
-                self.left, self.chunks = 0, None
-                self.flags &= ~heads.KEEP
-                self.refuse("bad_chunk" if end < 0 else "body_too_large")
-                return
-            if end:
-                self.chunks = None
-                self.buffer = data[end:]
-        else:
-            part = data[: self.left]
-            self.left -= len(part)
-            self.gathered.append(part)
-            self.buffer = data[len(part) :]
-        if self.body_open:
-            self.deadline = self.engine.now + BODY_S
-            return
-        self.deadline = 0.0
-        if self.buffer:
-            self.pause()
-        pending, self.pending = self.pending, None
-        if pending is not None:
-            self._start_reading(pending[0], pending[1], b"".join(self.gathered))
-        self.gathered = []
-
-    def _start_reading(self, key: Key, route: Route, body: bytes) -> None:
-        query = self.target.partition(b"?")[2]
-        reading: Reading
-        try:
-            reading, onward = route.open_reading(Request(route.terms, self.engine.models, query, body))
-        except Unmetered as refused:
-            self.refuse(refused.code, detail=refused.detail)
-            return
-        if reading.model and key.grant.models and reading.model not in key.grant.models:
-            self.refuse("model_not_allowed")
-            return
-        if route.reads == "both":
-            self.body = onward
-            self.fields = _rewritten(
-                b"", self.fields
-            ) + b"\r\nAccept-Encoding: identity\r\nContent-Length: %d" % (len(onward))
-        else:
-            self.fields = re.sub(rb"(?i)\r\naccept-encoding:[^\r]*", b"", self.fields)
-            self.fields += b"\r\nAccept-Encoding: identity"
-        self.call = Call(self.call_id, key, route, method_number(self.method), reading)
-        self.admit()
 
     def admit(self) -> None:
         """Try to admit the call that was read; parks it if units must be drawn first."""
@@ -223,20 +139,21 @@ class Client(Reader):
         target_server = group.choose(engine.now)
         upstream = target_server.take()
         self.upstream = upstream
-        request = b"%b %b%b HTTP/1.1%b%b%b%b\r\nX-Request-Id: %b%016x%b%b" % (
-            self.method,
-            target_server.base,
-            self.target,
-            self.fields,
-            target_server.fields,
-            engine.onward_fields,
-            call.key.tenant,
-            engine.request_prefix,
-            call.call_id,
-            b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-            if flags & heads.UPGRADE
-            else b"\r\n\r\n",
-            body,
+        self.request_id = engine.request_id(call.call_id)
+        request = b"".join(
+            (
+                self.method,
+                target_server.start,
+                self.target,
+                b" HTTP/1.1",
+                self.fields,
+                target_server.fields,
+                call.key.tenant,
+                b"\r\nX-Request-Id: ",
+                self.request_id,
+                _UPGRADE if flags & heads.UPGRADE else b"\r\n\r\n",
+                body,
+            )
         )
         whole = not self.body_open
         again = whole and (self.method in SAFE or call.route.retry_safe) and not flags & heads.UPGRADE
@@ -299,14 +216,15 @@ class Client(Reader):
         self.answered = True
         if self.mode == IN_BODY or engine.draining:
             self.flags &= ~heads.KEEP
-        return b"%b%b%b%016x%b%b%b" % (
-            fields,
-            engine.answer_fields,
-            engine.request_prefix,
-            call.call_id,
-            admission.limit_fields(call.key, engine.mono_us),
-            self.cors,
-            b"\r\n\r\n" if self.flags & heads.KEEP else b"\r\nConnection: close\r\n\r\n",
+        return b"".join(
+            (
+                fields,
+                engine.answer_fields,
+                self.request_id,
+                admission.limit_fields(call.key, engine.mono_us),
+                self.cors,
+                b"\r\n\r\n" if self.flags & heads.KEEP else b"\r\nConnection: close\r\n\r\n",
+            )
         )
 
     def finish_with(self, data: bytes) -> bool:
@@ -366,9 +284,6 @@ class Client(Reader):
         """The upstream broke off in the middle of its answer: so do we, that nobody takes it for whole."""
         self.upstream = self.call = None
         self.engine.cuts.append(self)
-
-    def over(self) -> None:
-        self.call = self.pending = None
 
     def drained(self) -> None:
         if self.mode == LINGERING:

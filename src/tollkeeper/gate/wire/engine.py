@@ -73,12 +73,12 @@ class Engine:
         self.own_paths = own_paths(has_models=False)
         self.models: dict[str, ModelTerms] = {}
         self.request_prefix: bytes = request_prefix(gate_id).encode()
-        self.onward_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nTollkeeper-Tenant: "
         self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
         self.reason = ""
         """Why the key just looked at is not active."""
         self.admitted = 0
         self.stale = True
+        self._began_ns = time.monotonic_ns()
         self.now = self.clock()
         self.mono_us = 0
         self.wall_us = 0
@@ -87,7 +87,7 @@ class Engine:
         self.refusals: list[tuple[Client, str]] = []
         self.cuts: list[Client] = []
         self.again: list[Reader] = []
-        self._pepper = pepper
+        self._hasher = hashlib.blake2b(digest_size=keys.DIGEST_BYTES, key=pepper)
         self._next_call = first_call_id(journal.epoch_us)
 
     def clock(self) -> float:
@@ -98,7 +98,7 @@ class Engine:
         """The first event of a tick: read the clocks, and see that the tick ends."""
         nanoseconds = time.monotonic_ns()
         self.now = nanoseconds / 1e9
-        self.mono_us = nanoseconds // 1000
+        self.mono_us = (nanoseconds - self._began_ns) // 1000
         self.wall_us = time.time_ns() // 1000
         self.stale = False
         self.loop.call_soon(self.end_tick)
@@ -197,8 +197,10 @@ class Engine:
             return "shop_suspended"
         if not credential:
             return "key_missing"
-        digest = hashlib.blake2b(credential, digest_size=keys.DIGEST_BYTES, key=self._pepper).digest()
-        key = self.directory.find(digest)
+        hasher = self._hasher.copy()  # as core.keys.digest, with the pepper already taken in
+        hasher.update(credential)
+        digest = hasher.digest()
+        key = self.directory.hot.get(digest) or self.directory.find(digest)
         if key is None:
             return "key_unknown" if keys.well_formed(credential) else "key_malformed"
         if key.refused_as:

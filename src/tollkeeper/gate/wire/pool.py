@@ -40,7 +40,8 @@ class Target:
         self.host: str = parts.hostname
         self.tls = ssl.create_default_context() if parts.scheme == "https" else None
         self.port: int = parts.port or (443 if self.tls else 80)
-        self.base: bytes = parts.path.rstrip("/").encode()
+        self.start: bytes = b" " + parts.path.rstrip("/").encode()
+        """What stands between the method and the target."""
         self.weight = max(0, terms.weight)
         self.connect_timeout_s = terms.connect_timeout_s
         self.read_timeout_s = terms.read_timeout_s
@@ -61,6 +62,7 @@ class Target:
                 raise BadUpstream(f"upstream {terms.name!r}: {terms.credential} holds unprintable characters")
             else:
                 self.fields += f"\r\n{terms.header}: {terms.prefix}{secret}".encode()
+        self.fields += b"\r\nVia: 1.1 tollkeeper\r\nTollkeeper-Tenant: "
 
     def take(self) -> Upstream:
         """A connection for one call: an idle one, or one that is being made."""

@@ -1,0 +1,88 @@
+"""Where the compiled parts lie, and how the gate comes to use them.
+
+A build lies in a folder whose name is a hash of all it was made from, so a build of
+other sources, another Python or another machine is never even looked at: then the
+plain modules run, which do the same. ``TOLLKEEPER_PURE=1`` asks for those.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The package's folder."""
+LEAF = Path("gate/_heads.c")
+MODULES = tuple(
+    Path(name)
+    for name in (
+        "core/limits.py",
+        "gate/admission.py",
+        "gate/call.py",
+        "gate/directory.py",
+        "gate/lease_book.py",
+        "gate/journal.py",
+        "gate/metrics.py",
+        "gate/wire/link.py",
+        "gate/wire/reader.py",
+        "gate/wire/gatherer.py",
+        "gate/wire/client.py",
+        "gate/wire/response.py",
+        "gate/wire/upstream.py",
+        "gate/wire/pool.py",
+        "gate/wire/engine.py",
+    )
+)
+"""What a call passes through, and nothing that runs but now and then."""
+PACKAGES = ("core", "gate", "gate/wire")
+
+
+_KNOWN = ("charges", "events", "journal", "keys", "ledger", "limits", "prices", "terms", "token_usage")
+"""Files of the core that the gate imports."""
+
+
+def sources() -> list[Path]:
+    """Everything that a build depends on, below :data:`ROOT`."""
+    core = [Path("core/__init__.py"), *(Path(f"core/{name}.py") for name in _KNOWN)]
+    meters = [path.relative_to(ROOT) for path in (ROOT / "core" / "meters").glob("*.py")]
+    gate = [path.relative_to(ROOT) for path in (ROOT / "gate").rglob("*.py")]
+    return sorted({LEAF, *core, *meters, *gate})
+
+
+def folder() -> Path:
+    """Where a build of the present sources lies, whether there is one or not."""
+    digest = hashlib.sha256(f"{platform.machine()} {sysconfig.get_config_var('EXT_SUFFIX')}".encode())
+    for path in sources():
+        digest.update(str(path).encode() + (ROOT / path).read_bytes())
+    place = os.environ.get("TOLLKEEPER_COMPILED")
+    base = Path(place) if place else ROOT.parents[1] / "build" / "compiled"
+    return base / digest.hexdigest()[:20]
+
+
+def kind() -> str:
+    """Which build would run: ``compiled``, ``parser`` (only the parser is compiled) or ``pure``."""
+    if os.environ.get("TOLLKEEPER_PURE"):
+        return "pure"
+    place = folder()
+    if (place / "complete").exists():
+        return "compiled"
+    return "parser" if (place / "leaf").exists() else "pure"
+
+
+def activate() -> str:
+    """Let imports find the build, if there is one. Before anything else of the gate is imported."""
+    found = kind()
+    if found == "pure":
+        return found
+    place = folder()
+    for name in PACKAGES:
+        package = sys.modules.get("tollkeeper." + name.replace("/", "."))
+        if package is None:
+            package = __import__("tollkeeper." + name.replace("/", "."), fromlist=["__path__"])
+        package.__path__.insert(0, str(place / "tollkeeper" / name))
+    sys.path.append(str(place))  # the group module of a mypyc build stands at the top
+    return found

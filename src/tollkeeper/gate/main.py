@@ -1,0 +1,40 @@
+"""The gate's process: set up, run, and one clear sentence if it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from tollkeeper.gate import options as environment
+from tollkeeper.gate.options import BadOptions
+from tollkeeper.gate.serve import Gate
+
+try:
+    import uvloop
+except ImportError:  # not on every platform; the standard loop is slower and serves as well
+    new_loop = asyncio.new_event_loop
+else:
+    new_loop = uvloop.new_event_loop
+
+
+async def _run(build: str) -> None:
+    gate = Gate(environment.read(), asyncio.get_running_loop(), build)
+    await gate.start()
+    await gate.run()
+
+
+def main(build: str) -> int:
+    """Run until a signal; 0 after a proper end, 2 if the gate could not start."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format='{"at":"%(asctime)s","level":"%(levelname)s","from":"%(name)s","message":"%(message)s"}',
+    )
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run(build))
+    except BadOptions as error:
+        sys.stderr.write(f"gate: {error}\n")
+        return 2
+    return 0
