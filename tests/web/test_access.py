@@ -27,7 +27,19 @@ POST_ONLY = {
     "desk_job_cancel",
     "desk_ticket_close",
 }
-ELSEWHERE = ("account_", "mfa_", "usersessions_", "docs", "privacy_", "wellknown_", "hook", "set_language")
+ELSEWHERE = (
+    "account_",
+    "mfa_",
+    "usersessions_",
+    "docs",
+    "privacy_",
+    "wellknown_",
+    "hook",
+    "set_language",
+    "letter",
+    "console_ticket_file",
+    "desk_ticket_file",
+)
 """Prefixes of names whose rooms test their own pages, or whose behaviour is the library's."""
 
 

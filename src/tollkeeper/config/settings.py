@@ -185,6 +185,10 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not ENV.live
 
+# a sent file is read into memory and sealed: it never lies in a temporary file
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
@@ -203,6 +207,7 @@ PUBLIC_URL = ENV.public_url
 SHOP = ENV.shop
 PAYMENT_OPTIONS: dict[str, dict[str, Any]] = {
     "stripe": {"key": ENV.stripe_key, "secrets": ENV.stripe_secrets, "base": ENV.stripe_api},
+    "invoice": {"account": ENV.bank_account},
 }
 """Name of a provider file → what it needs from outside."""
 

@@ -8,14 +8,16 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tollkeeper.flows import helpdesk
 from tollkeeper.support import queries as tickets
 from tollkeeper.support import services as support
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.throttle import allow
+from tollkeeper.web.uploads import ManyFiles, download
 
 _A_DAY = 86_400
 
@@ -32,6 +34,7 @@ class NewTicket(forms.Form):
         ),
         widget=forms.Textarea(attrs={"rows": 8}),
     )
+    files = ManyFiles()
     complaint = forms.BooleanField(label=gettext_lazy("This is a complaint"), required=False)
 
 
@@ -43,6 +46,7 @@ class Reply(forms.Form):
         max_length=support.MAX_BODY,
         widget=forms.Textarea(attrs={"rows": 5}),
     )
+    files = ManyFiles()
 
 
 @require_safe
@@ -56,18 +60,20 @@ def ticket_list(request: HttpRequest, customer_id: int) -> HttpResponse:
 @for_customer
 def ticket_new(request: HttpRequest, customer_id: int) -> HttpResponse:
     """GET and POST /console/support/new/"""
-    form = NewTicket(request.POST if request.method == "POST" else None, auto_id="ticket_%s")
+    posted = request.method == "POST"
+    form = NewTicket(request.POST if posted else None, request.FILES if posted else None, auto_id="ticket_%s")
     person: Any = request.user
     if request.method == "POST" and form.is_valid():
         if not allow(request, "ticket", 20, _A_DAY):
             return render(request, "429.html", status=429)
         try:
-            number = support.open_ticket(
+            number = helpdesk.write(
                 form.cleaned_data["title"],
                 form.cleaned_data["body"],
                 customer_id=customer_id,
                 owner=person.pk,
                 complaint=form.cleaned_data["complaint"],
+                extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["files"])),
             )
         except support.Refused as no:
             form.add_error(None, str(no))
@@ -84,10 +90,11 @@ def ticket(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     found = tickets.find_thread(number, customer_id)
     if found is None:
         raise Http404
-    form = Reply(request.POST if request.method == "POST" else None, auto_id="reply_%s")
-    if request.method == "POST" and form.is_valid():
+    posted = request.method == "POST"
+    form = Reply(request.POST if posted else None, request.FILES if posted else None, auto_id="reply_%s")
+    if posted and form.is_valid():
         try:
-            support.add_message(number, form.cleaned_data["body"], from_us=False)
+            helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["files"])
         except support.Refused as no:
             form.add_error(None, str(no))
         else:
@@ -95,3 +102,13 @@ def ticket(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     head, thread = found
     values = {"ticket": head, "messages_of": thread, "form": form}
     return render(request, "console/ticket.html", values, status=422 if form.is_bound else 200)
+
+
+@require_safe
+@for_customer
+def ticket_file(request: HttpRequest, customer_id: int, number: str, file_id: int) -> HttpResponse:
+    """GET /console/support/<number>/files/<id>/: a file of one's own thread."""
+    found = tickets.find_file(number, file_id, customer_id)
+    if found is None:
+        raise Http404
+    return download(*found)
