@@ -30,6 +30,7 @@ class Environment:
     stripe_api: str
     stripe_key: str = ""
     stripe_secrets: tuple[str, ...] = ()
+    bank_account: tuple[str, ...] = ()
     smtp_url: str = ""
     mail_from: str = ""
 
@@ -88,6 +89,8 @@ def read() -> Environment:
         gate_url=os.environ.get("TOLLKEEPER_GATE_URL", f"http://127.0.0.1:{port + 1}"),
         stripe_api=os.environ.get("STRIPE_API_BASE", ""),
         stripe_key=os.environ.get("STRIPE_API_KEY", ""),
+        # name, IBAN and BIC with a bar between, for payment by transfer
+        bank_account=tuple(part.strip() for part in os.environ.get("TOLLKEEPER_BANK", "").split("|")),
         # two, with a comma between, while the endpoint's secret is being replaced
         stripe_secrets=tuple(filter(None, os.environ.get("STRIPE_WEBHOOK_SECRET", "").split(","))),
         smtp_url=os.environ.get("TOLLKEEPER_SMTP", ""),

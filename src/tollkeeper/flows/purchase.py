@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.flows import receipts
 from tollkeeper.flows.intents import intent_of, return_url
 from tollkeeper.flows.reconcile import clear_review, reconcile
 from tollkeeper.flows.taxes import tax_for
@@ -102,6 +103,8 @@ def begin_payment(number: str, provider: str = "") -> str:
         raise CannotPay("refused") from error
     with transaction.atomic():
         payments.note_started(attempt.pk, started)
+        if attempt.provider == "invoice":
+            receipts.invoice_for(order.order_id, timezone.now())
     if not get_provider(attempt.provider).remote:
         reconcile(order.order_id)
     return started.url
@@ -119,7 +122,9 @@ def _check_payable(order: OrderView, now: dt.datetime) -> None:
 def _provider_for(order: OrderView) -> str:
     if order.total_minor == 0:
         return "free"
-    return next(name for name in catalog.current_shop().providers if name != "free")
+    renews = order.lines[0].terms.kind == "subscription" and order.kind == "purchase"
+    names = [name for name in catalog.current_shop().providers if name != "free"]
+    return next(name for name in names if not (renews and name == "invoice"))
 
 
 def _open_attempt(order: OrderView, provider: str, now: dt.datetime) -> Any:
@@ -131,7 +136,7 @@ def _open_attempt(order: OrderView, provider: str, now: dt.datetime) -> Any:
             asked_minor=row.total_minor,
             currency=row.currency,
             live=row.live,
-            expires_at=now + sales.OPEN_FOR,
+            expires_at=now + get_provider(provider).open_for,
             now=now,
         )
         if attempt.expires_at is not None:

@@ -65,12 +65,21 @@ def series(shop: str, year: int, letter: str, live: bool) -> str:
 
 def issue_for(order_id: int, now: dt.datetime) -> None:
     """Issue the receipt of a paid order once, in the caller's transaction; nothing is owed for nothing."""
+    _issue("receipt", order_id, now)
+
+
+def invoice_for(order_id: int, now: dt.datetime) -> None:
+    """Issue the invoice of an order that is still to be paid, by transfer; it serves as receipt too."""
+    _issue("invoice", order_id, now)
+
+
+def _issue(kind: str, order_id: int, now: dt.datetime) -> None:
     order = sales_queries.order_by_id(order_id)
     if order.total_minor == 0:
         return
     shop = catalog.current_shop()
     made, fresh = documents.issue(
-        "receipt",
+        kind,
         series(shop.name, now.year, "", order.live),
         order_id,
         snapshot(order, shop.seller, shop.brand),

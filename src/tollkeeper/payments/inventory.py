@@ -152,4 +152,18 @@ INVENTORY = {
             "created_at": Plain("time"),
         },
     ),
+    "payments.Transfer": Model(
+        path="order.customer.owner",
+        keep=_KEEP,
+        columns={
+            "id": Plain("key"),
+            "order": Plain("link"),
+            "mark": Plain("hash"),
+            "origin": Plain("state"),
+            "booked_on": _payment(),
+            "amount_minor": _payment(),
+            "currency": Plain("amount"),
+            "created_at": Plain("time"),
+        },
+    ),
 }

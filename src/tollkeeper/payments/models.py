@@ -261,3 +261,24 @@ class DocumentBuyer(models.Model):
 
     def __str__(self) -> str:
         return f"buyer of document {self.document_id}"
+
+
+class Transfer(models.Model):
+    """Money that came by bank. The payer's name and words stay in the bank's file.
+
+    ``mark`` tells a line of a file again; ``order`` is None until somebody knows what it is for.
+    """
+
+    order = models.ForeignKey("sales.Order", null=True, on_delete=models.PROTECT, related_name="transfers")
+    mark = models.CharField(max_length=64, unique=True)
+    origin = models.CharField(max_length=10)
+    booked_on = models.DateField()
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_positive")]
+
+    def __str__(self) -> str:
+        return f"transfer {self.pk}"

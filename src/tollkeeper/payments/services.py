@@ -19,7 +19,7 @@ from tollkeeper.core.settlement import (
     towards,
 )
 from tollkeeper.core.states import ATTEMPT, INBOX, step
-from tollkeeper.payments.models import Attempt, Dispute, InboxEvent, Payer, Refund
+from tollkeeper.payments.models import Attempt, Dispute, InboxEvent, Payer, Refund, Transfer
 from tollkeeper.payments.providers import Asked, Hint, Started
 
 OPEN = ("created", "redirected", "processing")
@@ -210,14 +210,22 @@ def facts_of(order_id: int) -> Facts:
 def asked(order_id: int, number: str) -> tuple[tuple[uuid.UUID, str, Asked], ...]:
     """(attempt id, provider, what to ask) of every attempt whose provider knows it."""
     rows = Attempt.objects.filter(order_id=order_id).exclude(reference="").order_by("created_at")
-    return tuple(
-        (
-            row.pk,
-            row.provider,
-            Asked(str(row.pk), number, row.reference, row.asked_minor, row.currency, row.live, row.state),
+    made = []
+    for row in rows:
+        came = Transfer.objects.filter(order_id=order_id, currency=row.currency)
+        received = tuple(came.values_list("amount_minor", flat=True)) if row.provider == "invoice" else ()
+        ask = Asked(
+            attempt=str(row.pk),
+            order=number,
+            reference=row.reference,
+            asked_minor=row.asked_minor,
+            currency=row.currency,
+            live=row.live,
+            state=row.state,
+            received=received,
         )
-        for row in rows
-    )
+        made.append((row.pk, row.provider, ask))
+    return tuple(made)
 
 
 def unanswered(order_id: int, before: dt.datetime) -> tuple[Attempt, ...]:

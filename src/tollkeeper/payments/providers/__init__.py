@@ -144,11 +144,15 @@ class Processor:
 
 
 class Provider(Protocol):
-    """The behaviour of a provider file. ``remote`` is False if the truth is in our own rows."""
+    """The behaviour of a provider file. ``remote`` is False if the truth is in our own rows.
+
+    ``open_for`` is how long an order waits for money by this way.
+    """
 
     name: str
     live: bool
     remote: bool
+    open_for: dt.timedelta
 
     def start(self, intent: Intent) -> Started:
         """Make (or find again) the place where the payer pays."""

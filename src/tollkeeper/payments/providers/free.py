@@ -18,6 +18,7 @@ class FreeProvider:
 
     name = "free"
     remote = False
+    open_for = dt.timedelta(hours=23)
 
     def __init__(self, live: bool) -> None:
         self.live = live

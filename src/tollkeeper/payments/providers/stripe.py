@@ -63,6 +63,7 @@ class StripeProvider:
 
     name = "stripe"
     remote = True
+    open_for = dt.timedelta(hours=23)
 
     def __init__(
         self,

@@ -1,0 +1,101 @@
+"""Money by bank transfer: where to send it, the bank's file, and an operator's word."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from tollkeeper.core import statement
+from tollkeeper.core.money import show
+from tollkeeper.flows.reconcile import reconcile
+from tollkeeper.kit.jobs import enqueue
+from tollkeeper.payments import transfers
+from tollkeeper.payments.registry import get_provider
+from tollkeeper.sales import queries as sales_queries
+from tollkeeper.sales import services as sales
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a bank file brought: ``fresh`` transfers, of them ``matched`` to orders, and known ones."""
+
+    fresh: int
+    matched: int
+    known: int
+
+
+def instructions(customer_id: int, number: str) -> tuple[tuple[str, str], ...]:
+    """(word, value) pairs: where and with which reference the customer sends the money.
+
+    Raises ``sales.services.NoSuchOrder``.
+    """
+    order = sales_queries.get_order(customer_id, number)
+    amount = show(order.total_minor, order.currency, order.language)
+    return tuple(get_provider("invoice").instructions(order.number, amount))  # type: ignore[attr-defined]
+
+
+def import_statement(content: bytes, currency: str) -> Imported:
+    """Take the incoming transfers of a bank's CSV file in; all lines or none, each line once ever.
+
+    Raises ``core.statement.BadStatement`` naming every wrong line.
+    """
+    lines = statement.read(content, currency)
+    fresh = matched = 0
+    with transaction.atomic():
+        for line in lines:
+            order = sales_queries.find_order(line.order) if line.order else None
+            new = transfers.note(
+                line.print,
+                order.order_id if order else None,
+                amount_minor=line.amount_minor,
+                currency=line.currency,
+                booked_on=line.booked_on,
+                origin="file",
+            )
+            fresh += new
+            if new and order:
+                matched += 1
+                enqueue("reconcile_order", f"transfer:{line.print[:40]}", order_id=order.order_id)
+    return Imported(fresh, matched, len(lines) - fresh)
+
+
+def confirm_transfer(number: str, amount_minor: int, booked_on: dt.date, *, mark: str) -> None:
+    """An operator saw the money come; ``mark`` (say, the bank's id of it) keeps it from counting twice.
+
+    Raises ``sales.services.NoSuchOrder`` and ``ValueError``.
+    """
+    if amount_minor <= 0:
+        raise ValueError("a transfer is more than nothing")
+    order = sales_queries.find_order(number)
+    if order is None:
+        raise sales.NoSuchOrder(number)
+    with transaction.atomic():
+        transfers.note(
+            f"operator:{mark}"[:64],
+            order.order_id,
+            amount_minor=amount_minor,
+            currency=order.currency,
+            booked_on=booked_on,
+            origin="operator",
+        )
+    reconcile(order.order_id)
+
+
+def assign_transfer(transfer_id: int, number: str) -> None:
+    """Say what a transfer without a number was for. Raises ``NoSuchOrder`` and ``LookupError``."""
+    order = sales_queries.find_order(number)
+    if order is None:
+        raise sales.NoSuchOrder(number)
+    with transaction.atomic():
+        transfers.assign(transfer_id, order.order_id)
+    reconcile(order.order_id)
+
+
+def refund_sent(refund_id: str) -> None:
+    """An operator sent a refund by transfer."""
+    with transaction.atomic():
+        order_id = transfers.refund_sent(refund_id, timezone.now())
+    reconcile(order_id)
