@@ -69,4 +69,5 @@ def test_colours_of_states() -> None:
     assert figures.state_kind("delivered") == "ok"
     assert figures.state_kind("dead") == "crit"
     assert figures.state_kind("some new state") == ""
-    assert figures.words("awaiting_payment") == "Awaiting payment"
+    assert figures.words("past_due") == "Payment missing"
+    assert figures.words("some_new-state") == "Some new state"

@@ -6,9 +6,9 @@ import datetime as dt
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext, gettext_lazy, ngettext
 
 from tollkeeper.core import money
 from tollkeeper.core.terms import MICRO
@@ -39,7 +39,7 @@ def units(micro: int) -> str:
     """Micro-units as units with grouping; up to six digits after the point, where there are any."""
     sign = "−" if micro < 0 else ""
     whole, rest = divmod(abs(micro), MICRO)
-    text = number_format(whole, decimal_pos=0, force_grouping=True)
+    text = f"{whole:,}"
     if rest:
         text += "." + f"{rest:06d}".rstrip("0")
     return sign + text
@@ -60,7 +60,7 @@ def short(number: float) -> str:
 @register.filter
 def grouped(number: int) -> str:
     """A count with thousands grouped."""
-    return number_format(number, decimal_pos=0, force_grouping=True)
+    return f"{number:,}"
 
 
 @register.filter
@@ -126,9 +126,43 @@ def state_kind(state: str) -> str:
     return next((kind for kind, states in _STATES.items() if state in states), "")
 
 
+_WORDS = {
+    # keys, deliveries, grants
+    "active": gettext_lazy("Active"),
+    "suspended": gettext_lazy("Suspended"),
+    "revoked": gettext_lazy("Revoked"),
+    "expired": gettext_lazy("Expired"),
+    "live": gettext_lazy("In use"),
+    "future": gettext_lazy("To come"),
+    "spent": gettext_lazy("Spent"),
+    "void": gettext_lazy("Taken back"),
+    # orders and plans
+    "awaiting_payment": gettext_lazy("Awaiting payment"),
+    "processing": gettext_lazy("Payment under way"),
+    "preparing": gettext_lazy("Being prepared"),
+    "delivered": gettext_lazy("Delivered"),
+    "in_review": gettext_lazy("In review"),
+    "cancelled": gettext_lazy("Cancelled"),
+    "refunded": gettext_lazy("Refunded"),
+    "part_refunded": gettext_lazy("Partly refunded"),
+    "disputed": gettext_lazy("Disputed"),
+    "charged_back": gettext_lazy("Charged back"),
+    "past_due": gettext_lazy("Payment missing"),
+    "trialing": gettext_lazy("On trial"),
+    "paused": gettext_lazy("Paused"),
+    # documents
+    "receipt": gettext_lazy("Receipt"),
+    "invoice": gettext_lazy("Invoice"),
+    "credit_note": gettext_lazy("Credit note"),
+}
+"""What customers read; words of the desk alone stand there as they are."""
+
+
 @register.filter
 def words(name: str) -> str:
-    """A state's name as words: ``past_due`` → ``Past due``."""
+    """A state's or a kind's name as words: ``past_due`` → ``Payment missing``, else capitalised."""
+    if name in _WORDS:
+        return str(_WORDS[name])
     text = name.replace("_", " ").replace("-", " ")
     return text[:1].upper() + text[1:]
 
