@@ -19,7 +19,7 @@ def age(ctx: Context) -> Evidence:
     children = ctx.policy.children
     form = SignUp(data={"email": "child@example.org", "password1": "correct-h0rse battery"})
     require(not form.is_valid() and "old_enough" in form.errors, "sign-up passes without a word on age")
-    require(settings.SIGN_UP_AGE == children.contract_age, "the form asks for another age than the policy")
+    require(children.contract_age == settings.SIGN_UP_AGE, "the form asks for another age than the policy")
     dates = [
         f"{label}.{name}"
         for label, entry in ctx.inventory.models.items()
@@ -43,7 +43,9 @@ def report(ctx: Context) -> Evidence:
     """The form for reports stands open to everybody; no report waits longer than promised."""
     children = ctx.policy.children
     page = ctx.get(children.form)
-    require(page.status == 200 and b"<form" in page.body, "the form for reports is closed", status=page.status)
+    require(
+        page.status == 200 and b"<form" in page.body, "the form for reports is closed", status=page.status
+    )
     reports = census.model_of("privacy.Request")._base_manager.filter(kind="minor")
     late = reports.filter(answered_at__isnull=True, due_on__lt=ctx.today).count()
     require(late == 0, "a report about a minor waits too long", overdue=late)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-
 from tollkeeper.accounts.forms import SignUp
 from tollkeeper.core.cards import find_cards
 from tollkeeper.core.personal import Personal

@@ -18,6 +18,7 @@ from tollkeeper.core.personal import Inventory, Personal
 from tollkeeper.core.policy import content_hash, read_policy
 from tollkeeper.core.policy_schema import Policy
 from tollkeeper.privacy.discovery import inventory
+from tollkeeper.privacy.policy_queries import Version, get_current
 
 _TIMEOUT_S = 10
 
@@ -65,6 +66,11 @@ class Context:
     def policy_hash(self) -> str:
         """The content hash of the policy."""
         return content_hash(self.policy)
+
+    @cached_property
+    def version(self) -> Version:
+        """The version in force; raises ``NoPolicy``."""
+        return get_current()
 
     @property
     def inventory(self) -> Inventory:

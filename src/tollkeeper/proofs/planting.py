@@ -42,10 +42,10 @@ class Canary:
         """Where planted values lie in the clear: ``what in default: table.column``."""
         names = list(self.needles)
         scanner = Scanner(self.needles.values())
-        return sorted({f"{names[hit.needle]} in {hit.place}" for hit in _scan(scanner)})
+        return sorted({f"{names[hit.needle]} in {hit.place}" for hit in scan(scanner)})
 
 
-def _scan(scanner: Scanner) -> Iterator[Hit]:
+def scan(scanner: Scanner) -> Iterator[Hit]:
     """Small tables whole, of large ones the newest rows: the canary is among them."""
     for model in installed_models().values():
         alias = "keystore" if model._meta.app_label == "keystore" else "default"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_services
-from tollkeeper.privacy import choices
+from tollkeeper.privacy import choices, requests
 from tollkeeper.privacy.copying import copy_of
+from tollkeeper.privacy.rendering.notices import FORMS, render_notice
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.planting import planted
 from tollkeeper.proofs.probe import Evidence, probe, require
@@ -48,6 +50,55 @@ def access_and_correct(ctx: Context) -> Evidence:
         "withheld_secrets": withheld,
         "corrected": 1,
     }
+
+
+@probe("G-06")
+def at_any_time(ctx: Context) -> Evidence:
+    """Somebody who was locked out can still ask."""
+    with planted() as canary:
+        account_services.freeze(canary.subject)
+        number = requests.open_request("access", channel="mail", subject=canary.subject)
+        (row,) = [one for one in requests.requests_of(canary.subject) if one.number == number]
+        days = (row.due_on - row.received_at.date()).days if row.due_on else None
+    stranger = ctx.get(ctx.policy.rights.public_form)
+    require(stranger.status == 200, "the public form is closed", status=stranger.status)
+    require(days is not None, "a request has no clock")
+    return {
+        "asked_while_locked_out": 1,
+        "answer_due_in_days": days,
+        "public_form": stranger.status,
+        **requests.counts(),
+    }
+
+
+@probe("G-36")
+def informed(ctx: Context) -> Evidence:
+    """Every form has its notice, made from the policy, and pages lead to the policy."""
+    made = {name: len(render_notice(ctx.policy, name, "en").sentences) for name in FORMS}
+    require(
+        all(made.values()), "a form has no notice", forms=[name for name, count in made.items() if not count]
+    )
+    pages = {path: ctx.get(path) for path in ("/", "/accounts/signup/", ctx.policy.contact.form)}
+    blind = sorted(path for path, answer in pages.items() if b"/privacy/" not in answer.body)
+    require(not blind, "a page with a form does not lead to the policy", pages=blind)
+    return {"sentences_by_form": made, "pages_that_lead_there": sorted(pages)}
+
+
+@probe("G-41")
+def portable(ctx: Context) -> Evidence:
+    """What a planted person gave comes back as JSON that reads the same."""
+    with planted() as canary:
+        given = {
+            part.label: [{name: row[name] for name in part.provided} for row in part.rows]
+            for part in copy_of(canary.subject)
+            if part.provided
+        }
+        text = json.dumps(given)
+        again = json.loads(text)
+        nickname = again["accounts.User"][0]["nickname"] == canary.needles["nickname"]
+        address = again["account.EmailAddress"][0]["email"] == canary.needles["address"].lower()
+    require(again == given and nickname and address, "what was given does not come back")
+    return {"format": "application/json", "bytes": len(text), "tables": sorted(given), "read_back": True}
 
 
 @probe("T-34", "G-42")

@@ -110,6 +110,18 @@ def at_rest(ctx: Context) -> Evidence:
     }
 
 
+@probe("G-05")
+def together(ctx: Context) -> Evidence:
+    """The roll-up of transmission, storage and access."""
+    facts: dict[str, object] = {}
+    for name, part in (("transmission", on_the_way), ("storage", at_rest), ("access", access)):
+        try:
+            facts[name] = {"status": "PROVEN", "facts": len(part(ctx))}
+        except NotUsed as unused:
+            facts[name] = {"status": "NOT-USED", "why": str(unused)}
+    return facts
+
+
 @probe("T-26")
 def files_hold_no_planted_address(ctx: Context) -> Evidence:
     """Logs, journals and the raw files of the book hold no address of a living account."""

@@ -31,7 +31,7 @@ def _left(ctx: Context, name: str) -> dict[str, object]:
     return {"sent_fields": dict(fields), "outcomes": dict(outcomes), "allowed_fields": list(recipient.fields)}
 
 
-def _vouched(ctx: Context, name: str, facts: Evidence) -> Vouched:
+def vouched(ctx: Context, name: str, facts: Evidence) -> Vouched:
     """A recipient's contract: vouched for by the controller from its signing until its end."""
     recipient = ctx.policy.recipients[name]
     ends = [day for day in (recipient.contract.until, recipient.transfer.until) if day is not None]
@@ -83,13 +83,13 @@ def payment_provider(ctx: Context) -> Vouched:
     require("script-src" in policy or "default-src 'self'" in policy, "pages have no content policy")
     require(host not in policy, "a page may load the provider's scripts")
     require(host.encode() not in answer.body, "a page loads from the provider")
-    return _vouched(ctx, name, {**_left(ctx, name), "scripts_of_theirs_on_pages": 0})
+    return vouched(ctx, name, {**_left(ctx, name), "scripts_of_theirs_on_pages": 0})
 
 
 @probe("T-19", "G-27")
 def hosting(ctx: Context) -> Vouched:
     """Where the machines stand, under which contract."""
-    return _vouched(ctx, _only(ctx, "hosting"), {})
+    return vouched(ctx, _only(ctx, "hosting"), {})
 
 
 @probe("T-20")

@@ -78,3 +78,19 @@ def told(ctx: Context) -> Evidence:
             "bounced": counts.bounced,
         }
     return {"versions": facts, "days_ahead": ctx.policy.changes.notice_days}
+
+
+@probe("G-66")
+def differences(ctx: Context) -> Evidence:
+    """The page of differences stands for every version, and the feed names each."""
+    listed = policy_queries.list_public()
+    pages = {str(one.number): ctx.get(f"{PAGE}versions/{one.number}/changes/").status for one in listed}
+    broken = {number: status for number, status in pages.items() if status != 200}
+    require(not broken, "a page of differences does not answer", pages=broken)
+    feed = ctx.get(f"{PAGE}versions/feed.xml")
+    require(feed.status == 200, "the feed does not answer", status=feed.status)
+    return {
+        "changes": {str(one.number): len(policy_queries.changes(one.number)) for one in listed},
+        "pages": pages,
+        "feed_bytes": len(feed.body),
+    }
