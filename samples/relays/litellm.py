@@ -1,4 +1,8 @@
-"""LiteLLM's proxy: the caller chooses secret and alias, spend shows up late, echoes cannot be trusted."""
+"""LiteLLM's proxy: the caller chooses secret and alias, spend shows up late, echoes cannot be trusted.
+
+Compared with the real proxy 1.106.2 on a real PostgreSQL, call by call. What differs
+between releases is a parameter.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +21,7 @@ from samples.llm.shapes import Refused
 from samples.relays.relay import Key, Relay, Unusable, usd
 
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-FIELDS = {
-    *("key", "key_alias", "duration", "models", "max_budget", "budget_duration", "tpm_limit", "rpm_limit"),
-    *(
-        "max_parallel_requests",
-        "metadata",
-        "team_id",
-        "user_id",
-        "blocked",
-        "tags",
-        "allowed_routes",
-        "key_type",
-    ),
-    *("soft_budget", "permissions", "aliases", "config"),
-}
+SHORTEST_SECRET = 16
 
 
 def token_of(secret: str) -> str:
@@ -39,14 +30,21 @@ def token_of(secret: str) -> str:
 
 
 class LiteLLM(Relay):
-    """``newer`` is the behaviour from 2026 on: a repeated secret is refused, an empty budget is a 429."""
+    """By default as 1.106.2.
+
+    ``refuses_repeats``: other releases refuse a secret that exists; this one answers 200
+    and echoes what was asked, while the first row stays. ``budget_status``: the status of a
+    spent budget, 400 and 429 in other releases; only its type can be relied on.
+    """
 
     chat_paths = ("/v1/chat/completions", "/chat/completions")
     spend_delay_s = 1.0
 
-    def __init__(self, admin: str = "sk-demo-litellm-admin", *, newer: bool = True) -> None:
+    def __init__(
+        self, admin: str = "sk-demo-litellm-admin", *, refuses_repeats: bool = False, budget_status: int = 422
+    ) -> None:
         super().__init__(admin)
-        self.newer = newer
+        self.refuses_repeats, self.budget_status = refuses_repeats, budget_status
 
     def routes(self) -> list[Route]:
         return [
@@ -71,42 +69,43 @@ class LiteLLM(Relay):
             key = error.key
             assert key is not None
             said = f"Budget has been exceeded! Current cost: {usd(key.used)}, Max budget: {usd(key.cap)}"
-            return self.refused(Refused(429 if self.newer else 400, "budget_exceeded", said))
+            return self.refused(Refused(self.budget_status, "budget_exceeded", said))
+        if error.why == "model":
+            return self.refused(
+                Refused(
+                    403, "key_model_access_denied", "The requested model is not available for this API key."
+                )
+            )
         texts = {
             "unknown": "Authentication Error, Invalid proxy server token passed.",
-            "blocked": "Authentication Error, Key is blocked. Update via `/key/unblock` if you're admin.",
+            "blocked": "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.",
             "expired": "Authentication Error - Expired Key.",
-            "model": "key not allowed to access model.",
         }
-        kind = {"model": "key_model_access_denied", "expired": "expired_key"}.get(error.why, "auth_error")
+        kind = {"unknown": "token_not_found_in_db", "expired": "expired_key"}.get(error.why, "auth_error")
         return self.refused(Refused(401, kind, texts[error.why]))
 
     async def readiness(self, request: Request) -> Response:
-        return JSONResponse({"status": "connected", "db": "connected", "litellm_version": "1.99.0"})
+        return JSONResponse({"status": "healthy", "db": "connected"})
 
     async def generate(self, request: Request) -> Response:
         self._admit(request)
         body = await read_body(request)
 
         def act(fault: str) -> Response:
-            secret = body.get("key") or f"sk-{secrets.token_urlsafe(16)}"
-            if not str(secret).startswith("sk-"):
-                raise Refused(
-                    400, "bad_request_error", "Invalid key format. LiteLLM Virtual Key must start with 'sk-'."
-                )
+            secret = str(body.get("key") or f"sk-{secrets.token_urlsafe(16)}")
+            if not secret.startswith("sk-") or len(secret) < SHORTEST_SECRET:
+                raise Refused(400, "internal_server_error", "{'error': 'Invalid key format.'}")
             wanted = self._wanted(body, fault)
             first = self.by_secret(secret)
-            if first is not None:
-                if self.newer:
-                    raise Refused(400, "bad_request_error", "Key already exists", "key")
-                return JSONResponse(
-                    self._echo(secret, body, first)
-                )  # the first row stays, the echo shows the second
+            if first is not None and self.refuses_repeats:
+                raise Refused(400, "bad_request_error", "Key already exists", "key")
             alias = body.get("key_alias")
             if alias and any(key.name == alias for key in self.keys.values()):
                 raise Refused(
                     400, "bad_request_error", f"Key with alias '{alias}' already exists.", "key_alias"
                 )
+            if first is not None:
+                return JSONResponse(self._echo(secret, body, first))
             key = self.add(Key(id=0, secret=secret, name=alias or "", cap=None, created_at=self.now()))
             self._apply(key, wanted)
             key.extra["bad"] = fault == "bad_secret"
@@ -121,7 +120,8 @@ class LiteLLM(Relay):
 
         def act(fault: str) -> Response:
             key = self._find(asked)
-            return JSONResponse({"key": asked, "info": self._info(key)})
+            shown = asked if request.query_params.get("key") else token_of(asked)
+            return JSONResponse({"key": shown, "info": self._info(key)})
 
         return await self.do("read", act)
 
@@ -172,10 +172,10 @@ class LiteLLM(Relay):
                 k for k in self.keys.values() if {k.secret, token_of(k.secret)} & wanted or k.name in aliases
             ]
             if not found:
-                raise Refused(404, "bad_request_error", "No keys found")
+                raise Refused(404, "internal_server_error", "{'error': 'No keys found'}")
             for key in found:
                 del self.keys[key.id]
-            return JSONResponse({"deleted_keys": [token_of(key.secret) for key in found]})
+            return JSONResponse({"deleted_keys": [*wanted, *aliases]})
 
         return await self.do("delete", act)
 
@@ -215,8 +215,10 @@ class LiteLLM(Relay):
         return await self.do(op, act)
 
     def _admit(self, request: Request) -> None:
-        if key_of(request) != self.admin:
-            raise Refused(401, "auth_error", "Authentication Error, Invalid proxy server token passed.")
+        if key_of(request) == self.admin:
+            return
+        kind = "auth_error" if self.by_secret(key_of(request)) else "token_not_found_in_db"
+        raise Refused(401, kind, "Authentication Error, Invalid proxy server token passed.")
 
     def _find(self, asked: str) -> Key:
         for key in self.keys.values():
@@ -225,10 +227,7 @@ class LiteLLM(Relay):
         raise Refused(404, "not_found_error", "Key not found in database")
 
     def _wanted(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
-        unknown = set(body) - FIELDS
-        if unknown:
-            raise Refused(422, "bad_request_error", f"extra fields not permitted: {sorted(unknown)}")
-        wanted = dict(body)
+        wanted = dict(body)  # fields it does not know are dropped without a word
         if fault == "drop_restrictions":
             for name in ("models", "rpm_limit", "tpm_limit", "max_parallel_requests"):
                 wanted.pop(name, None)
@@ -257,7 +256,7 @@ class LiteLLM(Relay):
             return None
         match = re.fullmatch(r"(\d+)(s|m|h|d)", str(duration))
         if match is None:
-            raise Refused(400, "bad_request_error", f"Invalid duration {duration!r}", "duration")
+            raise Refused(500, "internal_server_error", "Invalid duration format")
         return self.now() + int(match[1]) * _SPANS[match[2]]
 
     def _info(self, key: Key) -> dict[str, Any]:
@@ -281,12 +280,10 @@ class LiteLLM(Relay):
 
     def _echo(self, secret: str, body: dict[str, Any], key: Key) -> dict[str, Any]:
         """What ``/key/generate`` answers: mostly what was asked, not what is stored."""
-        echoed = {
-            name: body.get(name) for name in ("key_alias", "models", "max_budget", "metadata", "rpm_limit")
-        }
+        defaults = {"key_alias": None, "models": [], "max_budget": None, "metadata": {}, "rpm_limit": None}
         return {
             **self._info(key),
-            **{name: value for name, value in echoed.items() if value is not None},
+            **{name: body.get(name) or default for name, default in defaults.items()},
             "key": secret,
             "user_id": body.get("user_id"),
         }
