@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -49,7 +50,8 @@ DELIVERY = {"fulfil_line", "mail_delivery", "mail_receipt"}
 class Till:
     """Everything a purchase needs. ``engine`` is Stripe, ``client`` the shop's own web face."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, folder: Path, seed: int = 1) -> None:
+        self.folder = folder
         self.chance = random.Random(seed)
         store = Store()
         self.client = Client()
@@ -57,6 +59,17 @@ class Till:
         self.engine = Engine(store, courier=self.courier, chance=self.chance)
         self.provider = StripeProvider("sk_test_till", (SECRET,), http_client=InProcess(self.engine))
         flows.register()
+
+    def reload(self) -> None:
+        """Put the shop's files into effect again, after a test has changed them."""
+        catalog.load_shop(self.folder)
+
+    @staticmethod
+    def raw(table: str) -> list[tuple[Any, ...]]:
+        """A table as it stands on the disk."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {table}")
+            return list(cursor.fetchall())
 
     def _post(self, body: bytes, signature: str) -> int:
         return self.client.post(
@@ -215,7 +228,7 @@ def open_till(folder: Path, seed: int = 1) -> Iterator[Till]:
     if not shop.exists():
         shutil.copytree(environment.repository() / "shops" / "twtapi", shop)
     catalog.load_shop(shop)
-    till = Till(seed)
+    till = Till(shop, seed)
     with stand_in(till.provider):
         yield till
 
