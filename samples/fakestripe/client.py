@@ -26,10 +26,14 @@ class InProcess(stripe.HTTPClient):
         try:
             status, text, extra = self.engine.serve(method, url, headers or {}, post_data or "")
         except Lost as error:
-            raise stripe.APIConnectionError("the answer was lost", should_retry=True) from error
+            raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+                "the answer was lost", should_retry=True
+            ) from error
         return text, status, extra
 
-    async def request_async(self, *args: Any, **kwargs: Any) -> tuple[str, int, Mapping[str, str]]:
+    async def request_async(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> tuple[str, int, Mapping[str, str]]:
         """The same."""
         return self.request(*args, **kwargs)
 

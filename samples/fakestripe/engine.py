@@ -344,8 +344,13 @@ def _fits(row: Row, wanted: Row) -> bool:
 
 def _in_range(value: int, wanted: Any) -> bool:
     if not isinstance(wanted, Mapping):
-        return value == wanted
-    tests = {"gt": int.__gt__, "gte": int.__ge__, "lt": int.__lt__, "lte": int.__le__}
+        return bool(value == wanted)
+    tests: dict[str, Callable[[int, int], bool]] = {
+        "gt": int.__gt__,
+        "gte": int.__ge__,
+        "lt": int.__lt__,
+        "lte": int.__le__,
+    }
     return all(tests[name](value, bound) for name, bound in wanted.items())
 
 

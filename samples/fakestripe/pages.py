@@ -77,7 +77,8 @@ def checkout(session: Row, problem: str = "", token: str = "") -> str:
 <label class="pick"><input type="radio" name="method" value="card" checked> Card</label>
 <label class="pick"><input type="radio" name="method" value="debit"> Bank debit</label></fieldset>
 <label>Card number
-<input type="text" name="number" inputmode="numeric" value="4242 4242 4242 4242" maxlength="23" pattern="[0-9 ]*">
+<input type="text" name="number" inputmode="numeric" maxlength="23" pattern="[0-9 ]*"
+value="4242 4242 4242 4242">
 </label>
 <div class="pair"><label>Expiry
 <input type="text" name="expiry" inputmode="numeric" value="12 / 34" maxlength="7"></label>

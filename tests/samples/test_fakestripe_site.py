@@ -112,3 +112,61 @@ def test_a_page_that_does_not_exist(site: Site) -> None:
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"advance_s": -1}', b'{"act": "x"}', b'{"drop": "x"}'])
 def test_wrong_knobs_are_answered_with_400(site: Site, where: str, body: bytes) -> None:
     assert call(site.app(), "POST", where, body=body).status == 400
+
+
+@pytest.fixture
+def portal(site: Site) -> str:
+    client = stripe.StripeClient("sk_test_x", http_client=InProcess(site.engine))
+    price = {**LINE["price_data"], "recurring": {"interval": "month"}}  # type: ignore[dict-item]
+    params: Any = {
+        "mode": "subscription",
+        "success_url": "http://shop.invalid/ok",
+        "line_items": [{"quantity": 1, "price_data": price}],
+    }
+    made = client.v1.checkout.sessions.create(params)
+    site.engine.bank.pay(made.id, "ok")
+    customer = str(client.v1.checkout.sessions.retrieve(made.id).customer)
+    found = client.v1.billing_portal.sessions.create(
+        {"customer": customer, "return_url": "http://shop.invalid/"}
+    )
+    return str(found.url).removeprefix("http://checkout.invalid")
+
+
+def the_subscription(site: Site) -> dict[str, Any]:
+    (sub,) = site.engine.store.all("subscription")
+    return sub
+
+
+def test_the_portal_ends_and_resumes_a_plan(site: Site, portal: str) -> None:
+    assert "€9.00 per month" in text_of(call(site.app(), "GET", portal))
+    token, name = token_of(site, portal), the_subscription(site)["id"]
+    assert submit(site, portal, token, subscription=name, act="cancel").status == 303
+    assert the_subscription(site)["cancel_at_period_end"] is True
+    assert submit(site, portal, token, subscription=name, act="resume").status == 303
+    assert the_subscription(site)["cancel_at_period_end"] is False
+
+
+def test_the_portal_takes_another_card(site: Site, portal: str) -> None:
+    token, name = token_of(site, portal), the_subscription(site)["id"]
+    submit(site, portal, token, subscription=name, act="card_bad")
+    body = b'{"advance_s": 2764800}'
+    assert call(site.app(), "POST", "/fake/clock", body=body).status == 200
+    assert the_subscription(site)["status"] == "past_due"
+    submit(site, portal, token, subscription=name, act="card_good")
+    assert the_subscription(site)["status"] == "active"
+
+
+def test_the_portal_is_closed_to_strangers(site: Site, portal: str) -> None:
+    name = the_subscription(site)["id"]
+    assert submit(site, portal, "0" * 32, subscription=name, act="cancel").status == 404
+    assert the_subscription(site)["cancel_at_period_end"] is False
+
+
+def test_acts_of_a_bank_can_be_asked_for(site: Site, path: str) -> None:
+    submit(site, path, token_of(site, path), number="4242424242424242", expiry="12/34")
+    (payment,) = site.engine.store.all("intent")
+    asked = {"act": "dispute", "payment_intent": payment["id"]}
+    made = call(site.app(), "POST", "/fake/acts", body=asked).json()
+    assert made["status"] == "needs_response"
+    decided = {"act": "decide", "dispute": made["id"], "status": "lost"}
+    assert call(site.app(), "POST", "/fake/acts", body=decided).json()["status"] == "lost"

@@ -62,7 +62,9 @@ def read(content: bytes, currency: str) -> tuple[Transfer, ...]:
     if not rows:
         raise BadStatement(["the file is empty"])
     places = _places(rows[0])
-    found, mistakes, twins = [], [], {}
+    found: list[Transfer] = []
+    mistakes: list[str] = []
+    twins: dict[str, int] = {}
     for number, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue

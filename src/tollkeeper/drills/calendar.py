@@ -40,7 +40,7 @@ def anchors(seed: int, count: int) -> list[dt.datetime]:
     """The edges in every zone, then random instants."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     made = [
-        dt.datetime(*edge, tzinfo=ZoneInfo(zone), fold=fold)  # type: ignore[misc, arg-type]
+        dt.datetime(*edge, tzinfo=ZoneInfo(zone), fold=fold)  # type: ignore[misc]
         for edge in EDGES
         for zone in ZONES
         for fold in (0, 1)

@@ -40,9 +40,10 @@ def _xml(receipt: Receipt, buyer: dict[str, str]) -> str:
 def _compiled(facts: str, xml: str) -> bytes:
     issued = json.loads(facts)["stamp"]
     inputs: Any = {"facts": facts, "xml": xml}
+    source: Any = (FOLDER / "document.typ").read_bytes()
     try:
         made = typst.compile(
-            (FOLDER / "document.typ").read_bytes(),
+            source,
             root=str(FOLDER),
             sys_inputs=inputs,
             pdf_standards=["a-3b"],

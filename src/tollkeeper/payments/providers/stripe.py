@@ -78,11 +78,11 @@ class StripeProvider:
         self.account = account
         self._secrets = secrets
         self._key = key
-        addresses: Any = {"api": base} if base else None
+        addresses: Any = {"api": base} if base else {}
         self._client = StripeClient(
             key or "sk_test_unset",
             stripe_version=API_VERSION,
-            base_addresses=addresses or {},
+            base_addresses=addresses,
             http_client=http_client or stripe.RequestsClient(timeout=15),
             max_network_retries=2,
         )
@@ -167,8 +167,8 @@ class StripeProvider:
         v1 = self._client.v1
         if asked.reference.startswith("in_"):
             expand = ["payments", "parent.subscription_details.subscription"]
-            row = self._ask(lambda: v1.invoices.retrieve(asked.reference, {"expand": expand}))
-            facts, disputed = invoice_facts(plain(row), asked.order), True
+            bill = self._ask(lambda: v1.invoices.retrieve(asked.reference, {"expand": expand}))
+            facts, disputed = invoice_facts(plain(bill), asked.order), True
         else:
             expand = ["payment_intent.latest_charge", "subscription", "invoice.payments"]
             row = self._ask(lambda: v1.checkout.sessions.retrieve(asked.reference, {"expand": expand}))
