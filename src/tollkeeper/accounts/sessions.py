@@ -44,7 +44,7 @@ class SessionStore(DatabaseStore):
         body = self._cipher(kek).encrypt(nonce, raw, _CONTEXT.encode())
         return f"{_PREFIX}.{kek_id}.{encode64(nonce + body)}"
 
-    def decode(self, session_data: str) -> dict[str, Any]:
+    def decode(self, session_data: Any) -> dict[str, Any]:
         """The payload; empty for anything that this session's key did not seal."""
         try:
             _, kek_id, body = session_data.split(".")
@@ -62,7 +62,7 @@ class SessionStore(DatabaseStore):
             return None
         self._session_key = row_key(known)
         try:
-            return super()._get_session_from_db()
+            return super()._get_session_from_db()  # type: ignore[misc]
         finally:
             # the parent forgets the key of a session that does not exist
             self._session_key = known if self._session_key is not None else None
@@ -73,7 +73,7 @@ class SessionStore(DatabaseStore):
             return None
         self._session_key = row_key(known)
         try:
-            return await super()._aget_session_from_db()
+            return await super()._aget_session_from_db()  # type: ignore[misc]
         finally:
             self._session_key = known if self._session_key is not None else None
 

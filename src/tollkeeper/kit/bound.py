@@ -186,7 +186,7 @@ class _ByHead(Lookup):
         """The clear values looked for."""
         raise NotImplementedError
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         field = self.lhs.output_field
         wanted = [head for value in self.values() if value for head in field.heads(str(value))]
         if not wanted:

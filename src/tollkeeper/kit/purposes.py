@@ -77,8 +77,8 @@ class Closed:
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise UndeclaredRead(self.column, self._served)
 
-    __str__ = __format__ = __len__ = __bool__ = __iter__ = __contains__ = __getitem__ = _refuse  # type: ignore[assignment]
-    __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = _refuse  # type: ignore[assignment]
+    __str__ = __format__ = __len__ = __bool__ = __iter__ = __contains__ = __getitem__ = _refuse
+    __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = _refuse
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -17,7 +17,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections, models
-from django.db.models import F
 
 from tollkeeper.core.personal import Export, Inventory, Model, Personal
 from tollkeeper.privacy.discovery import (
@@ -143,9 +142,10 @@ def _sorted(model: type[models.Model], fields: dict[str, Any], label: str) -> It
         return
     meta = model._meta
     asked: set[str] = set()
-    for one in (*meta.ordering, *(meta.get_latest_by or ())):
-        expression = getattr(one, "expression", one)
-        asked.add(expression.name if isinstance(expression, F) else str(one).lstrip("-"))
+    latest: Any = meta.get_latest_by or ()
+    for one in (*meta.ordering, *([latest] if isinstance(latest, str) else latest)):
+        expression: Any = getattr(one, "expression", one)
+        asked.add(str(getattr(expression, "name", one)).lstrip("-"))
     for index in meta.indexes:
         asked.update(name.lstrip("-") for name in index.fields)
     for constraint in meta.constraints:
@@ -174,7 +174,7 @@ def check_all(found: Inventory, names: PolicyNames) -> list[Error]:
 def check_tables(found: Inventory, alias: str) -> list[Error]:
     """E6: tables and columns of one database that no model and no inventory knows."""
     known: dict[str, set[str]] = {
-        model._meta.db_table: {field.column for field in model._meta.concrete_fields}
+        model._meta.db_table: {str(field.column) for field in model._meta.concrete_fields}
         for model in installed_models().values()
     }
     known.update({name: set(table.columns) for name, table in found.tables.items()})

@@ -30,8 +30,8 @@ def raw_values(label: str, column: str, limit: int = SAMPLE) -> Iterator[Any]:
     model = model_of(label)
     connection = connections[router.db_for_read(model) or "default"]
     quote = connection.ops.quote_name
-    name = quote(model._meta.get_field(column).column or column)
-    key = quote(model._meta.pk.column)
+    field: Any = model._meta.get_field(column)
+    name, key = quote(field.column), quote(str(model._meta.pk.column))
     table = quote(model._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -44,8 +44,9 @@ def raw_values(label: str, column: str, limit: int = SAMPLE) -> Iterator[Any]:
 
 def oldest(label: str, since: str) -> dt.datetime | dt.date | None:
     """The earliest instant in a column, or at the end of a path over foreign keys."""
-    found: Any = model_of(label)._base_manager.aggregate(first=models.Min(since.replace(".", "__")))["first"]
-    return found
+    rows = model_of(label)._base_manager.all()
+    first: dt.datetime | dt.date | None = rows.aggregate(first=models.Min(since.replace(".", "__")))["first"]
+    return first
 
 
 def overdue(label: str, since: str, limit: dt.datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 from tollkeeper.accounts.forms import SignUp
 from tollkeeper.core.cards import find_cards
@@ -81,7 +82,7 @@ def passwords(ctx: Context) -> Evidence:
 @probe("T-05")
 def nickname(ctx: Context) -> Evidence:
     """A nickname exists only where somebody gave one."""
-    field = census.model_of("accounts.User")._meta.get_field("nickname")
+    field: Any = census.model_of("accounts.User")._meta.get_field("nickname")
     require(field.null and not field.has_default(), "the nickname is not optional")
     require("nickname" not in SignUp().fields, "the sign-up form asks for a nickname")
     total = census.count("accounts.User")
@@ -173,7 +174,7 @@ def card_numbers(ctx: Context) -> Evidence:
     require(not found, "something like a card number is stored", columns=dict(found))
     with planted() as canary:
         left = [hit for hit in canary.hits() if hit.startswith("card")]
-        thread = census.model_of("support.Message")._base_manager.get(ticket__number=canary.ticket)
+        thread: Any = census.model_of("support.Message")._base_manager.get(ticket__number=canary.ticket)
         struck = not any(find_cards(thread.body)) and "removed" in thread.body
     require(not left and struck, "a pasted card number was stored", hits=left)
     return {"values_scanned": scanned, "found": 0, "pasted_and_struck_out": 1, "at": ctx.now.isoformat()}

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -104,7 +105,7 @@ class Context:
                 return _over_tcp(address, path, headers or {})
             except OSError:
                 pass  # it has just stopped: ask this process
-        answer = Client(raise_request_exception=False).get(path, headers=headers)
+        answer: Any = Client(raise_request_exception=False).get(path, headers=headers)
         cookies = {name: morsel.OutputString() for name, morsel in answer.cookies.items()}
         return Answer(
             answer.status_code,

@@ -51,7 +51,7 @@ def scan(scanner: Scanner) -> Iterator[Hit]:
         alias = "keystore" if model._meta.app_label == "keystore" else "default"
         connection = connections[alias]
         quote = connection.ops.quote_name
-        table, key = model._meta.db_table, quote(model._meta.pk.column)
+        table, key = model._meta.db_table, quote(str(model._meta.pk.column))
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {quote(table)} LIMIT {_SMALL}")  # noqa: S608
             rows = cursor.fetchall()

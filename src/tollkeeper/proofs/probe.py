@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from tollkeeper.proofs.context import Context
@@ -47,14 +47,17 @@ class Vouched:
     until: str
 
 
-Probe = Callable[["Context"], "Evidence | Vouched"]
+Probe = Callable[["Context"], Evidence | Vouched]
 _probes: dict[str, list[Probe]] = {}
 
 
-def probe(*promises: str) -> Callable[[Probe], Probe]:
+Kind = TypeVar("Kind", bound=Probe)
+
+
+def probe(*promises: str) -> Callable[[Kind], Kind]:
     """Register a probe for promises; a promise may have several, and all must hold."""
 
-    def register(function: Probe) -> Probe:
+    def register(function: Kind) -> Kind:
         for promise in promises:
             _probes.setdefault(promise, []).append(function)
         return function

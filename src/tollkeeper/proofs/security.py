@@ -9,7 +9,8 @@ import socket
 import ssl
 import stat
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -114,7 +115,12 @@ def at_rest(ctx: Context) -> Evidence:
 def together(ctx: Context) -> Evidence:
     """The roll-up of transmission, storage and access."""
     facts: dict[str, object] = {}
-    for name, part in (("transmission", on_the_way), ("storage", at_rest), ("access", access)):
+    parts: tuple[tuple[str, Callable[[Context], Evidence]], ...] = (
+        ("transmission", on_the_way),
+        ("storage", at_rest),
+        ("access", access),
+    )
+    for name, part in parts:
         try:
             facts[name] = {"status": "PROVEN", "facts": len(part(ctx))}
         except NotUsed as unused:
@@ -126,7 +132,7 @@ def together(ctx: Context) -> Evidence:
 def files_hold_no_planted_address(ctx: Context) -> Evidence:
     """Logs, journals and the raw files of the book hold no address of a living account."""
     sample = list(census.raw_values("account.EmailAddress", "email", limit=200))
-    rows = census.model_of("account.EmailAddress")._base_manager.order_by("-pk")[:20]
+    rows: Any = census.model_of("account.EmailAddress")._base_manager.order_by("-pk")[:20]
     addresses = [row.email for row in rows if "@erased" not in row.email]
     if not addresses:
         return {"files_searched_for_addresses": 0}

@@ -18,7 +18,7 @@ def date(ctx: Context) -> Evidence:
     require(version.body_hash == ctx.policy_hash, "the policy's file is not the version in force")
     require(version.activated_at is not None, "the version in force has no date")
     assert version.activated_at is not None
-    pages = {name: version.page(name) for name in version.policy.policy.languages}
+    pages = {str(name): version.page(name) for name in version.policy.policy.languages}
     require(digest(encode(pages)) == version.documents_hash, "the stored page is not what was hashed")
     answer = ctx.get(PAGE)
     require(answer.status == 200, "the policy's page does not answer", status=answer.status)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from allauth.account.decorators import reauthentication_required
 from django import forms
@@ -21,9 +21,11 @@ from tollkeeper.flows import erasure
 from tollkeeper.kit import audit, egress
 from tollkeeper.privacy import choices, periods, policy_queries, requests
 from tollkeeper.privacy.copying import copy_of
-from tollkeeper.web.access import for_customer
+from tollkeeper.web.access import View, for_customer
 
 _BY_INTEREST = "interest"
+again: Callable[[View], View] = reauthentication_required
+"""The password or a factor once more, unless it was given a moment ago."""
 
 
 class Closing(forms.Form):
@@ -74,15 +76,15 @@ def _document(subject: Any) -> Iterator[str]:
 
 
 @require_POST
-@reauthentication_required
+@again
 @for_customer
-def copy(request: HttpRequest, customer_id: int) -> StreamingHttpResponse:
+def copy(request: HttpRequest, customer_id: int) -> HttpResponse:
     """POST /console/privacy/copy/: everything about the person, as a file."""
     user: Any = request.user
     audit.record("subject.copy", actor=audit.person(user.pk), subject=user.pk)
     answer = StreamingHttpResponse(_document(user.pk), content_type="application/json")
     answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
-    return answer
+    return cast(HttpResponse, answer)
 
 
 @require_POST
@@ -104,7 +106,7 @@ def choose(request: HttpRequest, customer_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required
+@again
 @for_customer
 def close(request: HttpRequest, customer_id: int) -> HttpResponse:
     """GET and POST /console/privacy/close/: what goes, what stays and why; then the end."""

@@ -41,7 +41,7 @@ class Phrases:
             else:
                 self._flat[name] = value
 
-    def __call__(self, name: str, **values: object) -> str:
+    def __call__(self, name: str, /, **values: object) -> str:
         """The phrase called ``name``; raises ``KeyError`` if there is none."""
         n = values.get("n")
         if n == 1 and f"{name}_one" in self._flat:
