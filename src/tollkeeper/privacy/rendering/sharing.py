@@ -31,6 +31,11 @@ def recipients(policy: Policy, p: Phrases) -> list[Block]:
         Table(p("section.sharing"), heads, rows),
         Head(p("share.authorities")),
         Para(line(policy.sharing.authorities[p.language])),
+        *(
+            Para(line(one.service[p.language] + p("mark.space") + one.when[p.language]))
+            for one in policy.recipients.values()
+            if one.role == "authority"
+        ),
     ]
 
 
