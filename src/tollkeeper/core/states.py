@@ -135,7 +135,11 @@ JOB = Machine(
 INBOX = Machine(
     "inbox event",
     "received",
-    {"received": {"finish": "done", "fail": "failed"}, "failed": {"finish": "done", "fail": "failed"}, "done": {}},
+    {
+        "received": {"finish": "done", "fail": "failed"},
+        "failed": {"finish": "done", "fail": "failed"},
+        "done": {},
+    },
 )
 
 REFUND = Machine(

@@ -22,7 +22,9 @@ class NoSuchPlan(LookupError):
 
 
 class CannotChange(Exception):
-    """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``, ``ends_soon``, ``pending``."""
+    """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``,
+    ``ends_soon`` or ``pending``.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
