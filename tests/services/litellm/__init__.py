@@ -57,6 +57,7 @@ class RealLiteLLM:
             "DATABASE_URL": database,
             "DISABLE_SCHEMA_UPDATE": "true",
             "PRISMA_QUERY_ENGINE_BINARY": str(where / "query-engine"),
+            "PRISMA_SCHEMA_ENGINE_BINARY": str(where / "query-engine"),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_MODE": "PRODUCTION",
         }

@@ -15,6 +15,7 @@ chmod +x "$folder/query-engine"
 schema=$("$folder/venv/bin/python" -c 'import litellm_proxy_extras as m, os; print(os.path.dirname(m.__file__))')/schema.prisma
 # one target only: the others would be downloaded
 sed 's/binaryTargets = .*/binaryTargets = ["native"]/' "$schema" > "$folder/schema.prisma"
-PATH="$folder/venv/bin:$PATH" PRISMA_QUERY_ENGINE_BINARY="$folder/query-engine" \
+PATH="$folder/venv/bin:$PATH" PRISMA_CLI_QUERY_ENGINE_TYPE=binary \
+  PRISMA_QUERY_ENGINE_BINARY="$folder/query-engine" PRISMA_SCHEMA_ENGINE_BINARY="$folder/query-engine" \
   "$folder/venv/bin/prisma" generate --schema "$folder/schema.prisma" > /dev/null
 echo "LiteLLM is ready in $folder"
