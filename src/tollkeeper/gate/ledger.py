@@ -52,34 +52,50 @@ def _grants(book: Book, customer_id: int, unit: str) -> list[GrantView]:
     return [GrantView(*row) for row in rows]
 
 
-def draw(book: Book, gate_id: str, customer_id: int, unit: str, need: int, want: int, now_us: int) -> Drawn:
-    """Lend this gate at least ``need`` micro-units, ``want`` if there is plenty.
+@dataclass(frozen=True, slots=True, order=True)
+class Ask:
+    """What a draw asks for: at least ``need`` micro-units, ``want`` if there is plenty."""
+
+    customer_id: int
+    unit: str
+    need: int
+    want: int
+
+
+def draw(book: Book, gate_id: str, asks: list[Ask], now_us: int) -> list[Drawn]:
+    """Lend units to this gate, for several balances in one transaction.
 
     Near the end of a balance no more than half of it is taken, so that other gates
-    find some. Raises ``BookUnreachable``; then nothing was drawn, or a lease that
-    nobody uses and that lapses.
+    find some. Raises ``BookUnreachable``; then nothing was drawn, or leases that
+    nobody uses and that lapse.
     """
-    lease_id = uuid.uuid4()
+    drawn: dict[Ask, Drawn] = {}
     with book.writing():
-        balance = book.locked_rows(
-            "SELECT held FROM usage_balance WHERE customer_id = ? AND unit = ?",
-            customer_id,
-            unit,
-        )
-        if not balance:
-            return Drawn(lease_id.bytes, 0, 0, 0)
-        held = int(balance[0][0])
-        grants = _grants(book, customer_id, unit)
-        live = sum(grant.remaining for grant in grants if is_live(grant, now_us))
-        if live < need or not live:
-            return Drawn(lease_id.bytes, 0, 0, held)
-        half = live // 2 - live // 2 % MICRO
-        sources = carve(grants, max(need, min(max(want, live // PLENTY), half)), now_us)
-        amount = sum(part for _, part in sources)
-        expires_at = now_us + LEASE_TTL_US
-        lease = _Lease(str(lease_id), gate_id, customer_id, unit, amount, sources, now_us, expires_at)
-        _book_draw(book, lease)
-    return Drawn(lease_id.bytes, amount, expires_at, held)
+        for ask in sorted(asks):  # always in the same order, so that two gates never wait for each other
+            drawn[ask] = _draw_one(book, gate_id, ask, now_us)
+    return [drawn[ask] for ask in asks]
+
+
+def _draw_one(book: Book, gate_id: str, ask: Ask, now_us: int) -> Drawn:
+    lease_id = uuid.uuid4()
+    balance = book.locked_rows(
+        "SELECT held FROM usage_balance WHERE customer_id = ? AND unit = ?", ask.customer_id, ask.unit
+    )
+    if not balance:
+        return Drawn(lease_id.bytes, 0, 0, 0)
+    held = int(balance[0][0])
+    grants = _grants(book, ask.customer_id, ask.unit)
+    live = sum(grant.remaining for grant in grants if is_live(grant, now_us))
+    if live < ask.need or not live:
+        return Drawn(lease_id.bytes, 0, 0, held)
+    half = live // 2 - live // 2 % MICRO
+    sources = carve(grants, max(ask.need, min(max(ask.want, live // PLENTY), half)), now_us)
+    amount = sum(part for _, part in sources)
+    lease = _Lease(
+        str(lease_id), gate_id, ask.customer_id, ask.unit, amount, sources, now_us, now_us + LEASE_TTL_US
+    )
+    _book_draw(book, lease)
+    return Drawn(lease_id.bytes, amount, lease.expires_at, held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tollkeeper.core.journal import pack_lease_closed
 from tollkeeper.gate import ledger
 from tollkeeper.gate.book import Book, BookUnreachable
 from tollkeeper.gate.lease_book import Lease, Purse
+from tollkeeper.gate.ledger import Ask
 from tollkeeper.gate.wire.own import standing_answer
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ WAIT_S = 2.0
 RETRY_S = 0.2
 """Between two tries while other leases of the same balance may still come back."""
 TICK_S = 0.5
+BATCH = 64
+"""Draws in one transaction."""
 DOWN_S = 1.0
 """After a draw that the book did not answer, calls without units are refused for this long."""
 
@@ -44,6 +47,8 @@ class Lender:
         self._ticked = engine.clock()
         self._active: dict[Purse, None] = {}
         self._renewing = False
+        self._asked: list[tuple[Ask, asyncio.Future[ledger.Drawn]]] = []
+        self._asking = False
 
     def why_short(self, purse: Purse, need: int) -> str:
         """A code if asking the book again makes no sense now, else empty."""
@@ -93,7 +98,7 @@ class Lender:
     async def _drawn(self, purse: Purse, need: int) -> bool:
         """True if a lease was drawn, or if it is certain that none can be."""
         missing = max(1, need - purse.left)
-        drawn = await self._in_thread(self._draw_once, purse, missing, purse.wanted(need))
+        drawn = await self._ask(Ask(purse.customer_id, purse.unit, missing, purse.wanted(need)))
         if drawn.amount:
             self.engine.metrics.draws += 1
             purse.add(Lease(drawn.lease_id, drawn.amount, drawn.expires_at))
@@ -104,6 +109,28 @@ class Lender:
         self.engine.metrics.draws_empty += 1
         purse.found_empty(need, time.time_ns() // 1000)
         return True
+
+    async def _ask(self, ask: Ask) -> ledger.Drawn:
+        """Draw together with whatever else is asked for while the book is busy."""
+        answer: asyncio.Future[ledger.Drawn] = self.engine.loop.create_future()
+        self._asked.append((ask, answer))
+        if not self._asking:
+            self._asking = True
+            self.engine.start_task(self._answer_asked())
+        return await answer
+
+    async def _answer_asked(self) -> None:
+        while self._asked:
+            batch, self._asked = self._asked[:BATCH], self._asked[BATCH:]
+            try:
+                drawn = await self._in_thread(self._draw_once, [ask for ask, _ in batch])
+            except BookUnreachable as error:
+                for _, answer in batch:
+                    answer.set_exception(BookUnreachable(str(error)))
+            else:
+                for (_, answer), one in zip(batch, drawn, strict=True):
+                    answer.set_result(one)
+        self._asking = False
 
     def _wake(self, purse: Purse, failed: bool) -> None:
         engine = self.engine
@@ -182,11 +209,9 @@ class Lender:
     async def _in_thread(self, work: Callable[..., R], *args: object) -> R:
         return await self.engine.loop.run_in_executor(self._thread, partial(work, *args))
 
-    def _draw_once(self, purse: Purse, need: int, want: int) -> ledger.Drawn:
+    def _draw_once(self, asks: list[Ask]) -> list[ledger.Drawn]:
         now_us = time.time_ns() // 1000
-        return self._with_book(
-            lambda book: ledger.draw(book, self._gate_id, purse.customer_id, purse.unit, need, want, now_us)
-        )
+        return self._with_book(lambda book: ledger.draw(book, self._gate_id, asks, now_us))
 
     def _renew_once(self, lease_ids: list[bytes]) -> tuple[set[bytes], int]:
         now_us = time.time_ns() // 1000
