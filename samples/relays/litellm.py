@@ -280,7 +280,13 @@ class LiteLLM(Relay):
 
     def _echo(self, secret: str, body: dict[str, Any], key: Key) -> dict[str, Any]:
         """What ``/key/generate`` answers: mostly what was asked, not what is stored."""
-        defaults = {"key_alias": None, "models": [], "max_budget": None, "metadata": {}, "rpm_limit": None}
+        defaults: dict[str, Any] = {
+            "key_alias": None,
+            "models": [],
+            "max_budget": None,
+            "metadata": {},
+            "rpm_limit": None,
+        }
         return {
             **self._info(key),
             **{name: body.get(name) or default for name, default in defaults.items()},
