@@ -62,7 +62,7 @@ def render_notice(policy: Policy, form: str, language: str) -> Notice:
     rules = {name: policy.keep[name] for category in categories for name in category.keep}
     kept = dict.fromkeys(rule.text[language] for rule in sorted(rules.values(), key=lambda rule: rule.days))
     receivers = [
-        p(f"kind.{one.kind}")
+        p(f"notice.kind.{one.kind}")
         for one in policy.recipients.values()
         if one.role != "authority"
         and one.kind != "hosting"
