@@ -18,6 +18,7 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import Period, prorate
 from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
+from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import end_unpaid
 from tollkeeper.flows.taxes import tax_for
 from tollkeeper.kit.jobs import Context, enqueue, job
@@ -96,8 +97,6 @@ def keep_present_plan(customer_id: int, number: str) -> bool:
     """Take a downgrade back while the period lasts; False if there is none."""
     with transaction.atomic():
         held = plans.own_plan(customer_id, number)
-        held.version += 1
-        held.save(update_fields=["version"])
         found = plans.withdraw_change(held)
         if found:
             enqueue(
@@ -169,7 +168,8 @@ def push_price(context: Context, subscription_id: int, turn: int) -> None:
     """Tell the provider the price that a plan has now."""
     plan = sales_queries.get_plan(subscription_id)
     item = Item(plan.title, plan.amount_minor)
-    get_provider(plan.provider).change(plan.reference, item, plan.currency, f"{plan.subscription}-{turn}")
+    with about_customer(plan.customer_id):
+        get_provider(plan.provider).change(plan.reference, item, plan.currency, f"{plan.subscription}-{turn}")
 
 
 def _push(change_id: int) -> str:
@@ -177,7 +177,8 @@ def _push(change_id: int) -> str:
     if change.state == "withdrawn":
         return "withdrawn"
     item = Item(change.title, change.amount_minor)
-    get_provider(change.provider).change(change.reference, item, change.currency, f"plan-{change_id}")
+    with about_customer(change.customer_id):
+        get_provider(change.provider).change(change.reference, item, change.currency, f"plan-{change_id}")
     return "pushed"
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.flows import receipts
+from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of, return_url
 from tollkeeper.flows.reconcile import clear_review, reconcile
 from tollkeeper.flows.taxes import tax_for
@@ -92,7 +93,8 @@ def begin_payment(number: str, provider: str = "") -> str:
     if attempt.url:
         return str(attempt.url)
     try:
-        started = _ask_to_start(intent_of(order, attempt), attempt)
+        with about_customer(order.customer_id):
+            started = _ask_to_start(intent_of(order, attempt), attempt)
     except Unsure as error:
         with transaction.atomic():
             payments.note_no_answer(attempt.pk, str(error))
@@ -191,7 +193,8 @@ def end_unpaid(order_id: int, event: str) -> bool:
     order = sales_queries.order_by_id(order_id)
     for _, provider, ask in payments.asked(order_id, order.number):
         if ask.state in payments.OPEN:
-            get_provider(provider).expire(ask.reference)
+            with about_customer(order.customer_id):
+                get_provider(provider).expire(ask.reference)
     reconcile(order_id)
     with transaction.atomic():
         return sales.end_unpaid(sales.lock_order(order_id), event, now=timezone.now())

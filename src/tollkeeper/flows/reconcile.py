@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from tollkeeper.core.settlement import Collected, RenewalFact, Settlement, derive
 from tollkeeper.flows import receipts
+from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.payments import queries as payment_queries
@@ -44,11 +45,12 @@ def reconcile(order_id: int) -> OrderView:
     """
     for _ in range(8):
         order = sales_queries.order_by_id(order_id)
-        _adopt_lost(order)
-        truths = [
-            (attempt, provider, _truth(provider, ask))
-            for attempt, provider, ask in payments.asked(order_id, order.number)
-        ]
+        with about_customer(order.customer_id):
+            _adopt_lost(order)
+            truths = [
+                (attempt, provider, _truth(provider, ask))
+                for attempt, provider, ask in payments.asked(order_id, order.number)
+            ]
         with transaction.atomic():
             # what was fetched is at least as new as what was written since: else look again
             row = sales.lock_order(order_id)

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from tollkeeper.core.settlement import derive
 from tollkeeper.delivery import queries as delivery_queries
+from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.fulfilment import withdraw_line
 from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.kit.jobs import Context, Retry, enqueue, job
@@ -94,9 +95,10 @@ def _submit(refund: RefundView, order: OrderView) -> None:
     name = str(refund.refund_id)
     provider, payment = refunds.payment_of(name)
     try:
-        fact = get_provider(provider).refund(
-            name, payment, refund.amount_minor, refund.currency, order.number
-        )
+        with about_customer(order.customer_id):
+            fact = get_provider(provider).refund(
+                name, payment, refund.amount_minor, refund.currency, order.number
+            )
     except Refused as error:
         with transaction.atomic():
             refunds.note_refused(name, error.code, timezone.now())

@@ -17,6 +17,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.core.money import show
 from tollkeeper.core.settlement import Collected
+from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import begin_payment
 from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
@@ -72,7 +73,8 @@ def _take_invoice(plan: PlanView, invoice: str) -> None:
         reconcile(known)
         return
     ask = Asked("", "", invoice, plan.amount_minor, plan.currency, settings.ENV.live, "processing")
-    told = get_provider(plan.provider).fetch(ask)
+    with about_customer(plan.customer_id):
+        told = get_provider(plan.provider).fetch(ask)
     if told.state != "succeeded" or told.renewal is None or told.renewal.starts_at is None:
         return
     order_id = _open(plan, invoice, told, told.renewal.starts_at)
@@ -151,9 +153,7 @@ def keep_plan(customer_id: int, number: str) -> None:
 def _wish(customer_id: int, number: str, ends: bool) -> None:
     with transaction.atomic():
         row = plans.own_plan(customer_id, number)
-        row.ends_with_period = ends
-        row.version += 1
-        row.save(update_fields=["ends_with_period", "version"])
+        plans.wish(row, ends)
         enqueue("push_wish", f"wish:{row.pk}:{row.version}", subscription_id=row.pk, ends=int(ends))
 
 
@@ -162,10 +162,11 @@ def push_wish(context: Context, subscription_id: int, ends: int) -> None:
     """Tell the provider whether a plan goes on."""
     plan = sales_queries.get_plan(subscription_id)
     provider = get_provider(plan.provider)
-    if ends:
-        provider.cancel(plan.reference, at_end=True)
-    else:
-        provider.resume(plan.reference)
+    with about_customer(plan.customer_id):
+        if ends:
+            provider.cancel(plan.reference, at_end=True)
+        else:
+            provider.resume(plan.reference)
     if provider.remote:
         look_at_subscription(plan.provider, plan.reference)
 
@@ -178,7 +179,8 @@ def portal_url(customer_id: int, back: str) -> str:
     payer = payment_queries.payer_reference(customer_id, plan.provider, settings.ENV.live, timezone.now())
     if not payer:
         raise Refused("no_payer")
-    return get_provider(plan.provider).portal(payer, back)
+    with about_customer(customer_id):
+        return get_provider(plan.provider).portal(payer, back)
 
 
 # ---- what was not paid

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import stripe
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from tollkeeper.payments.providers.stripe import API_VERSION
+from tollkeeper.payments.providers.stripe import API_VERSION, SDK_VERSION
 
 
 @register("payments")
 def check_stripe(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """The SDK, the pinned API version and the mode of the keys belong together."""
     found: list[CheckMessage] = []
-    if stripe.api_version != API_VERSION:
+    if SDK_VERSION != API_VERSION:
         found.append(
             Error(
-                f"the Stripe SDK speaks {stripe.api_version}, the adapter {API_VERSION}",
+                f"the Stripe SDK speaks {SDK_VERSION}, the adapter {API_VERSION}",
                 hint="Move both together, and the API version of the webhook endpoint with them.",
                 id="payments.E1",
             )

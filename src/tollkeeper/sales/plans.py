@@ -283,7 +283,16 @@ def _apply_downgrade(subscription: Subscription, now: dt.datetime) -> None:
         apply_change(change, now)
 
 
+def wish(subscription: Subscription, ends: bool) -> None:
+    """Whether a locked subscription ends with its period; ``version`` tells one wish from the next."""
+    subscription.ends_with_period = ends
+    subscription.version += 1
+    subscription.save(update_fields=["ends_with_period", "version"])
+
+
 def withdraw_change(subscription: Subscription) -> bool:
     """Forget a downgrade that waits for the end of the period; False if there is none."""
+    subscription.version += 1
+    subscription.save(update_fields=["version"])
     waiting = subscription.changes.filter(state="requested", kind="downgrade")
     return waiting.update(state="withdrawn") > 0

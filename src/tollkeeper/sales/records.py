@@ -21,6 +21,7 @@ class ChangeView:
     currency: str
     provider: str
     reference: str
+    customer_id: int
 
 
 def line(
@@ -53,7 +54,14 @@ def change(change_id: int) -> ChangeView:
     row = PlanChange.objects.select_related("subscription").get(pk=change_id)
     held = row.subscription
     return ChangeView(
-        row.state, row.kind, row.title, row.amount_minor, held.currency, held.provider, held.reference
+        row.state,
+        row.kind,
+        row.title,
+        row.amount_minor,
+        held.currency,
+        held.provider,
+        held.reference,
+        held.customer_id,
     )
 
 

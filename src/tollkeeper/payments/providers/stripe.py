@@ -46,6 +46,9 @@ from tollkeeper.payments.providers._stripe_facts import (
 API_VERSION = "2026-10-28.endive"
 """Pinned together with the SDK and the webhook endpoint; the start-up check compares all three."""
 
+SDK_VERSION = stripe.api_version
+"""The version that the installed SDK was made for."""
+
 PROCESSOR = Processor(
     name="Stripe Payments Europe, Ltd.",
     country="IE",
