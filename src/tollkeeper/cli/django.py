@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
+from tollkeeper.cli.errors import Refused
 from tollkeeper.config import environment
+from tollkeeper.config.environment import Environment
 
 
 def start() -> environment.Environment:
@@ -19,3 +22,20 @@ def start() -> environment.Environment:
 
     django.setup()
     return env
+
+
+def reach_book(env: Environment) -> None:
+    """Raise :class:`Refused` if the book is a PostgreSQL that does not let us in, within five seconds."""
+    if not env.database_url:
+        return
+    import psycopg
+
+    try:
+        psycopg.connect(env.database_url, connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        place = urlsplit(env.database_url)
+        why = str(error).strip().splitlines()[-1].strip()
+        raise Refused(
+            f"the book at {place.hostname}:{place.port or 5432}{place.path} cannot be opened ({why}); "
+            "check that PostgreSQL runs there, and DATABASE_URL"
+        ) from None

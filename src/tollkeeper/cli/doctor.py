@@ -9,7 +9,7 @@ from collections.abc import Callable
 import typer
 
 from tollkeeper.cli import home
-from tollkeeper.cli.django import start
+from tollkeeper.cli.django import reach_book, start
 from tollkeeper.cli.errors import Refused, one_sentence
 from tollkeeper.config import environment
 from tollkeeper.config.environment import SECRETS, Environment
@@ -65,6 +65,7 @@ def _secrets(env: Environment) -> str:
 
 def _tables(env: Environment) -> str:
     start()
+    reach_book(env)
     from django.db import connections
     from django.db.migrations.executor import MigrationExecutor
 

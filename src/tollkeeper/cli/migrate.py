@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tollkeeper.cli import home
-from tollkeeper.cli.django import start
+from tollkeeper.cli.django import reach_book, start
 from tollkeeper.config import environment
 
 
@@ -16,6 +16,7 @@ def migrate() -> None:
     """
     home.prepare(environment.read().home)
     env = start()
+    reach_book(env)
     from django.core.management import call_command
 
     from tollkeeper.catalog.services import load_shop

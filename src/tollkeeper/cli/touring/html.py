@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_BLOCK = {"td", "th", "p", "div", "li", "dd", "dt", "h1", "h2", "h3", "option"}
+_BLOCK = {"br", "td", "th", "p", "div", "li", "dd", "dt", "h1", "h2", "h3", "option"}
 _SILENT = {"script", "style", "template"}
 
 
@@ -30,11 +30,7 @@ class Element:
         if self.tag not in _SILENT:
             for child in self.children:
                 yield from child._pieces()
-                yield (
-                    " "
-                    if child.tag in {"td", "th", "p", "div", "li", "dd", "dt", "h1", "h2", "h3", "option"}
-                    else ""
-                )
+                yield " " if child.tag in _BLOCK else ""
 
     def walk(self) -> Iterator[Element]:
         """This element and all below it, in the order of the page."""
