@@ -82,6 +82,12 @@ def test_a_schema_made_of_itself_ends() -> None:
     assert openapi.type_name(raw, {"$ref": "#/components/schemas/A"}) == "object"
 
 
+def test_types_in_words() -> None:
+    either = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}}]}
+    assert openapi.type_name({}, either) == "string or array of number"
+    assert openapi.type_name({}, {}) == "any"
+
+
 def test_an_open_reference_is_empty() -> None:
     assert openapi.resolve({}, {"$ref": "#/components/schemas/None"}) == {}
     assert openapi.resolve({"a": {"$ref": "#/a"}}, {"$ref": "#/a"}) == {}

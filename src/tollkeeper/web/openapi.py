@@ -272,6 +272,9 @@ def _shown(value: Any) -> str:
 def type_name(raw: Node, schema: Node) -> str:
     """``string``, ``array of integer``, ``string (date-time) or null``."""
     schema = _flat(raw, schema)
+    variants = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    if variants and "type" not in schema:
+        return " or ".join(dict.fromkeys(type_name(raw, variant) for variant in variants))
     kinds = schema.get("type", "object" if "properties" in schema else "any")
     names = [kinds] if isinstance(kinds, str) else list(kinds)
     if "array" in names and "items" in schema:
