@@ -29,7 +29,7 @@ def delivered(buyer: int, line_id: int = 1, terms=PRO, ends_at: dt.datetime | No
     delivery = services.open_delivery(
         line_id, customer_id=buyer, provisioner="gate_key", terms=terms, ends_at=ends_at
     )
-    services.provide_key(delivery, name="Pro")
+    services.provide_key(delivery, title="Pro")
     services.finish_delivery(delivery)
     return delivery
 
@@ -215,7 +215,7 @@ def test_nobody_else_is_shown_it(buyer: int) -> None:
 
 def test_nothing_is_shown_before_it_is_delivered(buyer: int) -> None:
     delivery = services.open_delivery(1, customer_id=buyer, provisioner="gate_key", terms=PRO)
-    services.provide_key(delivery, name="Pro")
+    services.provide_key(delivery, title="Pro")
     with pytest.raises(AlreadyRevealed):
         services.reveal(delivery, buyer)
 
@@ -252,8 +252,8 @@ def test_a_period_that_ended_stops_the_keys_once(buyer: int) -> None:
 def test_handing_over_twice_is_handing_over_once(buyer: int) -> None:
     for _ in range(2):
         delivery = services.open_delivery(1, customer_id=buyer, provisioner="gate_key", terms=PRO)
-        first = services.provide_key(delivery, name="Pro")
-    assert first["new"]
+        first = services.provide_key(delivery, title="Pro")
+    assert first
     assert services.finish_delivery(delivery)
     assert not services.finish_delivery(delivery)
     assert not services.fail_delivery(1, "late")

@@ -17,6 +17,8 @@ from tollkeeper.core.terms import KeyTerms, decode_key_terms, encode
 from tollkeeper.delivery.keyring import Own, best, narrow
 from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, Suspension
 
+HOME = "gate_key"
+"""The provisioner of keys on our own gate."""
 LIVE = ("delivered", "suspended", "running")
 """States of a delivery whose terms count for its customer's keys."""
 
@@ -40,7 +42,7 @@ def next_version() -> int:
 def live_terms(customer_id: int, unit: str, now: dt.datetime | None = None) -> list[KeyTerms]:
     """Terms of all that the customer has been delivered and that is not over, oldest first."""
     rows = (
-        Delivery.objects.filter(customer_id=customer_id, unit=unit, state__in=LIVE)
+        Delivery.objects.filter(customer_id=customer_id, unit=unit, provisioner=HOME, state__in=LIVE)
         .filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now or timezone.now()))
         .order_by("pk")
     )

@@ -6,19 +6,21 @@ import datetime as dt
 import uuid
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.core.keys import KeyText
-from tollkeeper.core.terms import KeyTerms, decode_key_terms, encode
-from tollkeeper.delivery.directory import live_terms
-from tollkeeper.delivery.keys import GONE, create_key, refresh_terms, resume_keys, suspend_keys
-from tollkeeper.delivery.models import Delivery, DeliveryStep, Key, Suspension
+from tollkeeper.core.terms import KeyTerms, encode
+from tollkeeper.delivery import registry, relays
+from tollkeeper.delivery.directory import HOME, live_terms
+from tollkeeper.delivery.house import OVER
+from tollkeeper.delivery.keys import GONE, refresh_terms, suspend_keys
+from tollkeeper.delivery.models import Delivery, DeliveryStep, Key
+from tollkeeper.delivery.provisioners import Wish
 from tollkeeper.kit.sealed import open_sealed, seal
 
 CONTEXT = "delivery.secret"
-OVER = "plan_over"
-"""Reason of a suspension: nothing that was delivered is still live."""
 
 
 class NoDelivery(Exception):
@@ -56,31 +58,20 @@ def open_delivery(
 
 
 @transaction.atomic
-def provide_key(delivery_id: int, *, name: str, test: bool = False) -> dict[str, int | bool]:
+def provide_key(delivery_id: int, *, title: str) -> bool:
     """Give the delivery a key on our gate: the customer's, raised, or a new one, sealed until it is shown.
 
-    Answers ``{"key_id", "new"}``. Running it again changes nothing.
+    Answers whether there is a key to be shown. Running it again changes nothing.
     """
     delivery = _locked(delivery_id)
-    if delivery.key_id is not None:
-        return {"key_id": delivery.key_id, "new": delivery.sealed_secret is not None}
-    for key_id in Suspension.objects.filter(
-        customer_id=delivery.customer_id, reason=OVER, key__unit=delivery.unit
-    ).values_list("key_id", flat=True):
-        resume_keys(delivery.customer_id, OVER, key_id=key_id)
-    mine = Key.objects.filter(customer_id=delivery.customer_id, unit=delivery.unit, test=test)
-    key = mine.exclude(state__in=GONE).order_by("pk").first()
-    if key is not None:
-        delivery.key_id = key.pk
-        refresh_terms(delivery.customer_id, delivery.unit)
-    else:
-        terms = decode_key_terms(delivery.terms)
-        key_id, text = create_key(delivery.customer_id, name=name, terms=terms, test=test)
-        delivery.key_id = key_id
-        delivery.sealed_secret = seal(_owner(delivery), text.text, CONTEXT)
-    delivery.save(update_fields=["key", "sealed_secret"])
-    note(delivery_id, "key ready")
-    return {"key_id": delivery.key_id, "new": delivery.sealed_secret is not None}
+    if delivery.key_id is None:
+        handed = registry.at_home(title).provide(Wish(delivery.alias, "", delivery.unit))
+        delivery.refresh_from_db()
+        if handed.secret:
+            delivery.sealed_secret = seal(_owner(delivery), handed.secret, CONTEXT)
+            delivery.save(update_fields=["sealed_secret"])
+        note(delivery_id, "key ready")
+    return delivery.sealed_secret is not None
 
 
 @transaction.atomic
@@ -119,21 +110,26 @@ def revoke_delivery(line_id: int) -> bool:
     delivery.sealed_secret = None
     delivery.save(update_fields=["state", "sealed_secret"])
     note(delivery.pk, "revoked")
-    _after_end(delivery.customer_id, delivery.unit)
+    if delivery.provisioner == HOME:
+        _after_end(delivery.customer_id, delivery.unit)
+    elif delivery.label:
+        relays.lower_cap(line_id, delivery.units)
+        relays.want(Q(label=delivery.label))
     return True
 
 
 @transaction.atomic
 def end_deliveries(now: dt.datetime | None = None, limit: int = 200) -> int:
-    """Bring keys in line with periods that ended; answers how many customers that were."""
+    """Bring keys in line with periods that ended; answers how many they were."""
     now = now or timezone.now()
     over = Delivery.objects.filter(ends_at__lte=now, ended=False, state__in=("delivered", "suspended"))
     rows = list(over.order_by("ends_at")[:limit])
-    owners = sorted({(row.customer_id, row.unit) for row in rows})
+    owners = sorted({(row.customer_id, row.unit) for row in rows if row.provisioner == HOME})
+    relays.want(Q(label__in=[row.label for row in rows if row.label]))
     Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(ended=True)
     for customer_id, unit in owners:
         _after_end(customer_id, unit)
-    return len(owners)
+    return len(rows)
 
 
 def _after_end(customer_id: int, unit: str) -> None:

@@ -84,6 +84,17 @@ INVENTORY = {
             "delivered_at": Personal("order", "order", "delivery"),
             "ends_at": Plain("time"),
             "ended": Plain("state"),
+            "target": Plain("config"),
+            "label": Plain("key: an opaque name at the relay"),
+            "handle": Plain("key: id at the relay"),
+            "attempt": Plain("count"),
+            "sealed_choice": Personal(
+                "key", "delivery", erase=OnErasure.SHRED, export=Export.WITHHELD, sealed=True
+            ),
+            "units": Plain("amount"),
+            "cap": Plain("amount"),
+            "wanted": Plain("count"),
+            "aligned": Plain("count"),
         },
     ),
     "delivery.DeliveryStep": Model(
@@ -94,6 +105,35 @@ INVENTORY = {
             "delivery": Plain("link"),
             "name": Plain("config"),
             "at": Personal("order", "delivery"),
+        },
+    ),
+    "delivery.Snapshot": Model(
+        path="delivery.customer.owner",
+        keep=Keep("usage", since="as_of"),
+        columns={
+            "id": Plain("key"),
+            "delivery": Plain("link"),
+            "as_of": Personal("usage.quota", "delivery"),
+            "enabled": Plain("state"),
+            "cap": Plain("amount"),
+            "used": Personal("usage.quota", "delivery"),
+            "window": Plain("config"),
+            "resets_at": Plain("time"),
+            "ends_at": Plain("time"),
+            "delay_s": Plain("count"),
+            "odd": Plain("state"),
+        },
+    ),
+    "delivery.TargetState": Model(
+        path="nobody: what a probe found at a relay",
+        columns={
+            "name": Plain("config"),
+            "probed_at": Plain("time"),
+            "open": Plain("state"),
+            "reason": Plain("state"),
+            "version": Plain("config"),
+            "wallet": Plain("amount"),
+            "promised": Plain("amount"),
         },
     ),
 }

@@ -14,6 +14,7 @@ from django.utils import timezone
 from tollkeeper.core import states
 from tollkeeper.core.keys import KeyText, digest, mint, redact
 from tollkeeper.core.terms import KeyTerms, encode
+from tollkeeper.delivery import relays
 from tollkeeper.delivery.directory import live_terms, push
 from tollkeeper.delivery.keyring import BadWish, Own, best, check_own
 from tollkeeper.delivery.models import Delivery, Key, Suspension
@@ -178,6 +179,8 @@ def suspend_keys(customer_id: int, reason: str, *, key_id: int | None = None) ->
         _mine(key_id, customer_id)
     row = Suspension(customer_id=customer_id, key_id=key_id, reason=reason)
     Suspension.objects.bulk_create([row], ignore_conflicts=True)
+    if key_id is None:
+        relays.want(Q(customer_id=customer_id))
     return push(_living(customer_id, key_id))
 
 
@@ -186,6 +189,8 @@ def resume_keys(customer_id: int, reason: str, *, key_id: int | None = None) -> 
     """Lift one reason; answers how many entries changed."""
     which = {"key__isnull": True} if key_id is None else {"key_id": key_id}
     Suspension.objects.filter(customer_id=customer_id, reason=reason, **which).delete()
+    if key_id is None:
+        relays.want(Q(customer_id=customer_id))
     return push(_living(customer_id, key_id))
 
 

@@ -99,7 +99,13 @@ class Feed(models.Model):
 
 
 class Delivery(models.Model):
-    """The hand-over of one order line. ``terms`` is what it gives, JSON of ``KeyTerms``."""
+    """The hand-over of one order line. ``terms`` is what it gives, JSON of ``KeyTerms``.
+
+    For a key at somebody else's relay: ``label`` is its opaque name there and ``handle``
+    its id; a renewal takes both over, and the newest delivery of a label leads. ``units``
+    is what this line gave, ``cap`` (on the leader) what the key may use over its life.
+    ``wanted`` counts changes of what should be there, ``aligned`` the last that is.
+    """
 
     line_id = models.BigIntegerField(unique=True)
     customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="deliveries")
@@ -116,6 +122,15 @@ class Delivery(models.Model):
     delivered_at = EpochField(null=True)
     ends_at = EpochField(null=True)
     ended = models.BooleanField(default=False)
+    target = models.CharField(max_length=64, default="", db_default="")
+    label = models.CharField(max_length=30, default="", db_default="", db_index=True)
+    handle = models.CharField(max_length=200, default="", db_default="")
+    attempt = models.IntegerField(default=0, db_default=0)
+    sealed_choice = models.TextField(null=True)  # noqa: DJ001 - null: there is none, or not any more
+    units = models.BigIntegerField(default=0, db_default=0)
+    cap = models.BigIntegerField(null=True)
+    wanted = models.IntegerField(default=0, db_default=0)
+    aligned = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -140,3 +155,39 @@ class DeliveryStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of delivery {self.delivery_id}"
+
+
+class Snapshot(models.Model):
+    """A key as it was at its relay. ``odd`` names what should not be: ``fell``, ``above_cap``, ``off``."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="snapshots")
+    as_of = EpochField()
+    enabled = models.BooleanField()
+    cap = models.BigIntegerField(null=True)
+    used = models.BigIntegerField(null=True)
+    window = models.CharField(max_length=20, default="")
+    resets_at = EpochField(null=True)
+    ends_at = EpochField(null=True)
+    delay_s = models.FloatField(default=0.0)
+    odd = models.CharField(max_length=12, default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["delivery", "as_of"], name="delivery_snapshot_time")]
+
+    def __str__(self) -> str:
+        return f"delivery {self.delivery_id} as of {self.as_of}"
+
+
+class TargetState(models.Model):
+    """A relay as the last probe found it. Nothing new is sold from one that is not ``open``."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    probed_at = EpochField()
+    open = models.BooleanField()
+    reason = models.CharField(max_length=120, default="")
+    version = models.CharField(max_length=60, default="")
+    wallet = models.BigIntegerField(null=True)
+    promised = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.name

@@ -11,7 +11,74 @@ import msgspec
 from tollkeeper.core.terms import KeyTerms, decode_key_terms
 from tollkeeper.delivery.directory import live_terms
 from tollkeeper.delivery.keyring import Own, best
-from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry
+from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, Snapshot, TargetState
+from tollkeeper.delivery.relays import Desire, desired, known_labels, mark, wish
+
+__all__ = [
+    "DeliveryRow",
+    "Desire",
+    "KeyRow",
+    "SnapshotRow",
+    "StepRow",
+    "TargetRow",
+    "best_terms",
+    "delivered_units",
+    "deliveries",
+    "desired",
+    "failed_deliveries",
+    "feed_version",
+    "find_by_digest",
+    "find_delivery",
+    "find_key",
+    "find_snapshot",
+    "find_target",
+    "find_unrevealed",
+    "get_delivery",
+    "known_labels",
+    "list_keys",
+    "mark",
+    "odd_snapshots",
+    "owner_of_key",
+    "recent_deliveries",
+    "targets",
+    "wish",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """A key at a relay as it was last found; amounts in micro-units. ``late_s``: use may show so late."""
+
+    delivery_id: int
+    line_id: int
+    unit: str
+    as_of: dt.datetime
+    enabled: bool
+    cap: int | None
+    used: int | None
+    window: str
+    resets_at: dt.datetime | None
+    ends_at: dt.datetime | None
+    late_s: float
+    odd: str
+
+    @property
+    def remaining(self) -> int | None:
+        """What is left under the cap; None if either is not known."""
+        return None if self.cap is None or self.used is None else max(0, self.cap - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A relay as the last probe found it; amounts in micro-units."""
+
+    name: str
+    probed_at: dt.datetime
+    open: bool
+    reason: str
+    version: str
+    wallet: int | None
+    promised: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +127,8 @@ class DeliveryRow:
     delivered_at: dt.datetime | None
     ends_at: dt.datetime | None
     steps: tuple[StepRow, ...]
+    target: str
+    handle: str
 
 
 def list_keys(customer_id: int, *, gone: bool = True) -> list[KeyRow]:
@@ -133,6 +202,14 @@ def find_delivery(line_id: int) -> DeliveryRow | None:
     return rows[0] if rows else None
 
 
+def get_delivery(delivery_id: int) -> DeliveryRow:
+    """A delivery by its id; raises ``LookupError``."""
+    rows = _deliveries(Delivery.objects.filter(pk=delivery_id))
+    if not rows:
+        raise LookupError(f"there is no delivery {delivery_id}")
+    return rows[0]
+
+
 def find_unrevealed(customer_id: int) -> DeliveryRow | None:
     """The oldest delivery whose key its customer has not seen yet."""
     waiting = Delivery.objects.filter(customer_id=customer_id, state="delivered", sealed_secret__isnull=False)
@@ -173,6 +250,62 @@ def _deliveries(rows: Any) -> list[DeliveryRow]:
             delivered_at=row.delivered_at,
             ends_at=row.ends_at,
             steps=tuple(StepRow(step.name, step.at) for step in sorted(row.steps.all(), key=lambda s: s.at)),
+            target=row.target,
+            handle=row.handle,
         )
         for row in rows.prefetch_related("steps")
     ]
+
+
+def find_snapshot(delivery_id: int) -> SnapshotRow | None:
+    """How the key of a delivery was last found at its relay."""
+    label = Delivery.objects.filter(pk=delivery_id).values_list("label", flat=True).first()
+    rows = Snapshot.objects.filter(delivery__label=label).exclude(delivery__label="")
+    found = rows.select_related("delivery").order_by("-as_of").first()
+    return None if found is None else _snapshot(found)
+
+
+def odd_snapshots(limit: int = 100) -> list[SnapshotRow]:
+    """Keys at relays that were found as they should not be, latest first."""
+    rows = Snapshot.objects.exclude(odd="").select_related("delivery").order_by("-as_of")[:limit]
+    return [_snapshot(row) for row in rows]
+
+
+def _snapshot(row: Snapshot) -> SnapshotRow:
+    return SnapshotRow(
+        delivery_id=row.delivery_id,
+        line_id=row.delivery.line_id,
+        unit=row.delivery.unit,
+        as_of=row.as_of,
+        enabled=row.enabled,
+        cap=row.cap,
+        used=row.used,
+        window=row.window,
+        resets_at=row.resets_at,
+        ends_at=row.ends_at,
+        late_s=row.delay_s,
+        odd=row.odd,
+    )
+
+
+def targets() -> list[TargetRow]:
+    """All relays that were ever probed."""
+    return [_target(row) for row in TargetState.objects.order_by("name")]
+
+
+def find_target(name: str) -> TargetRow | None:
+    """A relay as the last probe found it; None if none has yet."""
+    row = TargetState.objects.filter(pk=name).first()
+    return None if row is None else _target(row)
+
+
+def _target(row: TargetState) -> TargetRow:
+    return TargetRow(
+        name=row.name,
+        probed_at=row.probed_at,
+        open=row.open,
+        reason=row.reason,
+        version=row.version,
+        wallet=row.wallet,
+        promised=row.promised,
+    )

@@ -16,6 +16,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.core import period as periods
 from tollkeeper.core.terms import GrantTerms
 from tollkeeper.delivery import services as delivery
+from tollkeeper.flows import relaying
 from tollkeeper.kit import mail
 from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.kit.jobs import Context, enqueue, job
@@ -25,6 +26,8 @@ from tollkeeper.sales.queries import LineView
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
+HOME = "gate_key"
+"""The provisioner of keys on our own gate."""
 GRACE = dt.timedelta(days=3)
 """How long keys go on after the last paid period: renewals take their time, units do not last longer."""
 
@@ -39,9 +42,12 @@ def fulfil_line(context: Context, line_id: int) -> None:
     line = sales.get_line(line_id)
     begins = from_micros(context.step("begin", _begin, line))
     delivery_id = context.step("reserve", _reserve, line, begins)
-    provided = context.step("provide", _provide, delivery_id, line)
-    context.step("grant", _grant, line, begins)
-    context.step("finish", _finish, delivery_id, line, provided["new"])
+    if line.terms.provisioner == HOME:
+        new_key = context.step("provide", _provide, delivery_id, line)
+        context.step("grant", _grant, line, begins)
+    else:  # units are counted where the key is; our ledger holds none of them
+        new_key = relaying.provide(context, delivery_id, line.terms, line.quantity)
+    context.step("finish", _finish, delivery_id, line, new_key)
 
 
 def _begin(line: LineView) -> int:
@@ -61,8 +67,8 @@ def _reserve(line: LineView, begins: dt.datetime) -> int:
     )
 
 
-def _provide(delivery_id: int, line: LineView) -> dict[str, int | bool]:
-    return delivery.provide_key(delivery_id, name=line.title)
+def _provide(delivery_id: int, line: LineView) -> bool:
+    return delivery.provide_key(delivery_id, title=line.title)
 
 
 def _grant(line: LineView, begins: dt.datetime) -> list[int]:
@@ -139,6 +145,11 @@ def withdraw_line(line_id: int, *, claim: str, amount_share: tuple[int, int] | N
     """
     clawed = 0
     line = sales.get_line(line_id)
+    if line.terms.provisioner != HOME and amount_share is not None:
+        part, whole = amount_share
+        units = sum(grant.amount for grant in line.terms.grants) * line.quantity * part // whole
+        delivery.lower_cap(line_id, units)
+        return units
     for position, grant in enumerate(line.terms.grants):
         row = usage_queries.find_grant(f"line:{line_id}:{position}")
         if row is None:

@@ -1,0 +1,306 @@
+"""Verbs on keys at relays: what should be there, what was found there, and the difference.
+
+The intent is committed before anybody is asked. What should be there is read from
+these rows each time (:func:`desired`), so that any number of jobs may bring a relay
+in line at any time and end at the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q, Sum
+from django.utils import timezone
+
+from tollkeeper.core.terms import decode_key_terms
+from tollkeeper.delivery.models import Delivery, DeliveryStep, Snapshot, Suspension, TargetState
+from tollkeeper.delivery.provisioners import Facts, Seen, Wish
+from tollkeeper.kit.jobs import enqueue
+from tollkeeper.kit.sealed import open_sealed, seal
+
+CHOSEN = "delivery.chosen"
+SECRET = "delivery.secret"  # noqa: S105 - the name of a column
+LIVE = ("running", "delivered", "suspended")
+
+
+class Gone(Exception):
+    """There is nobody to make a key for: the person was erased, or the delivery is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desire:
+    """What should be at a relay. ``version`` says of which change of mind."""
+
+    delivery_id: int
+    target: str
+    handle: str
+    exists: bool
+    enabled: bool
+    cap: int | None
+    ends_at: dt.datetime | None
+    version: int
+
+
+def mark() -> str:
+    """What every label of this installation begins with: two shops at one relay never touch each other."""
+    name = hashlib.blake2b(b"labels", digest_size=4, key=settings.KEY_PEPPER, person=b"shop").hexdigest()
+    return f"tk{name}-"
+
+
+@transaction.atomic
+def intend(delivery_id: int, *, target: str, units: int) -> bool:
+    """Note what is to be made where, with a secret of our own choice, before anybody is asked.
+
+    Answers True if the customer's key of an earlier line there is taken over and only
+    raised. Running it again changes nothing.
+    """
+    delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if delivery.label:
+        return bool(delivery.handle)
+    before = Delivery.objects.filter(
+        customer_id=delivery.customer_id, target=target, unit=delivery.unit, state__in=LIVE
+    ).exclude(handle="")
+    former = before.exclude(pk=delivery_id).order_by("-pk").first()
+    delivery.target, delivery.units = target, units
+    if former is not None:
+        delivery.label, delivery.handle, delivery.cap = former.label, former.handle, former.cap
+        delivery.attempt = former.attempt
+    else:
+        delivery.cap = units or None
+        _choose(delivery)
+    delivery.save()
+    return former is not None
+
+
+def _choose(delivery: Delivery) -> None:
+    """A fresh label and a fresh secret, sealed."""
+    delivery.attempt += 1
+    delivery.label = f"{mark()}{delivery.line_id}-{delivery.attempt}"
+    delivery.handle = ""
+    delivery.sealed_choice = seal(_owner(delivery), "sk-" + secrets.token_urlsafe(32), CHOSEN)
+
+
+def wish(delivery_id: int) -> Wish:
+    """What the provisioner is asked for: the same each time. Raises :class:`Gone`."""
+    delivery = Delivery.objects.get(pk=delivery_id)
+    if delivery.state not in LIVE or delivery.sealed_choice is None:
+        raise Gone
+    terms = decode_key_terms(delivery.terms)
+    minute = {limit.unit: limit.amount for limit in terms.limits if limit.window_s == 60}
+    return Wish(
+        label=delivery.label,
+        secret=open_sealed(_owner(delivery), delivery.sealed_choice, CHOSEN),
+        unit=delivery.unit,
+        cap=delivery.cap,
+        ends_at=delivery.ends_at,
+        models=terms.models,
+        ip_ranges=terms.ip_ranges,
+        requests_per_minute=minute.get("requests", 0),
+        tokens_per_minute=minute.get("tokens", 0),
+        concurrency=terms.concurrency,
+    )
+
+
+def seal_secret(delivery_id: int, secret: str) -> str:
+    """The secret of a key that was made, sealed for its owner: what may stand in a job's journal."""
+    return seal(_owner(Delivery.objects.get(pk=delivery_id)), secret, SECRET)
+
+
+@transaction.atomic
+def keep_made(delivery_id: int, *, handle: str, sealed: str) -> None:
+    """Store what was made: the id there, and the secret until its owner has seen it."""
+    delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    delivery.handle, delivery.sealed_secret, delivery.sealed_choice = handle, sealed, None
+    delivery.save(update_fields=["handle", "sealed_secret", "sealed_choice"])
+    _note(delivery_id, "key ready")
+
+
+@transaction.atomic
+def raise_cap(delivery_id: int, *, used: int | None, anew: bool) -> None:
+    """Reckon the cap of a key that is taken over, once, and have it written.
+
+    ``anew``: the units of earlier periods are over, so the cap is what is used now and
+    what this line gives; otherwise this line comes on top.
+    """
+    delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if anew and used is not None:
+        delivery.cap = used + delivery.units
+    elif delivery.cap is not None:
+        delivery.cap += delivery.units
+    delivery.save(update_fields=["cap"])
+    _note(delivery_id, "key ready")
+    want(Q(pk=delivery_id))
+
+
+@transaction.atomic
+def lower_cap(line_id: int, units: int) -> None:
+    """Take units of a line back from the key that it went to."""
+    delivery = Delivery.objects.filter(line_id=line_id).exclude(label="").first()
+    leader = None if delivery is None else _leader(delivery.label)
+    if leader is None or leader.cap is None:
+        return
+    leader.cap = max(0, leader.cap - units)
+    leader.save(update_fields=["cap"])
+    want(Q(pk=leader.pk))
+
+
+@transaction.atomic
+def want(which: Q) -> int:
+    """Note that something should be otherwise at the relays, and have it done; answers for how many keys."""
+    labels = set(Delivery.objects.filter(which).exclude(label="").values_list("label", flat=True))
+    for label in sorted(labels):
+        leader = _leader(label)
+        if leader is not None:
+            leader.wanted += 1
+            leader.save(update_fields=["wanted"])
+            enqueue("align_key", f"align:{leader.pk}:{leader.wanted}", delivery_id=leader.pk)
+    return len(labels)
+
+
+def _leader(label: str) -> Delivery | None:
+    """The newest delivery of a label that has its key, locked."""
+    rows = Delivery.objects.select_for_update().filter(label=label).exclude(handle="")
+    return rows.order_by("-pk").first()
+
+
+def desired(delivery_id: int) -> Desire | None:
+    """What should be at the relay for this key; None if another delivery leads, or nothing was made."""
+    delivery = Delivery.objects.get(pk=delivery_id)
+    newest = Delivery.objects.filter(label=delivery.label).exclude(handle="").aggregate(newest=Max("pk"))
+    if not delivery.handle or newest["newest"] != delivery_id:
+        return None
+    now = timezone.now()
+    chain = Delivery.objects.filter(label=delivery.label, state__in=LIVE)
+    live = chain.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now))
+    stopped = Suspension.objects.filter(customer_id=delivery.customer_id, key__isnull=True).exists()
+    endless = live.filter(ends_at__isnull=True).exists()
+    return Desire(
+        delivery_id=delivery_id,
+        target=delivery.target,
+        handle=delivery.handle,
+        exists=live.exists(),
+        enabled=not stopped and not live.filter(state="suspended").exists(),
+        cap=delivery.cap,
+        ends_at=None if endless else live.aggregate(last=Max("ends_at"))["last"],
+        version=delivery.wanted,
+    )
+
+
+@transaction.atomic
+def aligned(desire: Desire, seen: Seen | None) -> bool:
+    """Note that the relay is as wished; False if the wish has changed meanwhile."""
+    mine = Delivery.objects.filter(pk=desire.delivery_id, wanted=desire.version)
+    if not mine.update(aligned=desire.version):
+        return False
+    if seen is not None:
+        keep_snapshot(desire.delivery_id, seen)
+    return True
+
+
+@transaction.atomic
+def keep_snapshot(delivery_id: int, seen: Seen) -> str:
+    """Store a key as it was found; answers what is odd about it, or an empty text."""
+    last = Snapshot.objects.filter(delivery_id=delivery_id).order_by("-as_of").first()
+    odd = _odd(last, seen)
+    same = last is not None and (last.enabled, last.cap, last.used) == (seen.enabled, seen.cap, seen.used)
+    if last is not None and same and seen.as_of - last.as_of < dt.timedelta(hours=1):
+        Snapshot.objects.filter(pk=last.pk).update(as_of=seen.as_of)
+        return odd
+    Snapshot.objects.create(
+        delivery_id=delivery_id,
+        as_of=seen.as_of,
+        enabled=seen.enabled,
+        cap=seen.cap,
+        used=seen.used,
+        window=seen.window[:20],
+        resets_at=seen.resets_at,
+        ends_at=seen.ends_at,
+        delay_s=seen.delay_s,
+        odd=odd,
+    )
+    return odd
+
+
+def _odd(last: Snapshot | None, seen: Seen) -> str:
+    """Use that falls without a reset, or passes its cap by more than a call in flight can."""
+    if seen.used is None:
+        return ""
+    if last is not None and last.used is not None and seen.used < last.used and not seen.window:
+        return "fell"
+    if seen.cap is not None and seen.used > seen.cap + max(1_000_000, seen.cap // 10):
+        return "above_cap"
+    return ""
+
+
+@transaction.atomic
+def lose(delivery_id: int) -> None:
+    """A key that should be at its relay is not: have another made and shown."""
+    delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    _choose(delivery)
+    delivery.sealed_secret = None
+    delivery.save()
+    _note(delivery_id, f"made anew {delivery.attempt}")
+    enqueue("remake_key", f"remake:{delivery_id}:{delivery.attempt}", delivery_id=delivery_id)
+
+
+@transaction.atomic
+def keep_probe(target: str, facts: Facts | None, reason: str = "") -> bool:
+    """Note what a probe found; answers whether new keys may be sold from there.
+
+    A wallet must hold what all live keys may still use; otherwise sales stop before it
+    runs dry.
+    """
+    promised = promised_units(target)
+    wallet = None if facts is None else facts.wallet
+    if facts is not None and wallet is not None and wallet < promised:
+        reason = "wallet"
+    is_open = facts is not None and not reason
+    TargetState.objects.update_or_create(
+        name=target,
+        defaults={
+            "probed_at": timezone.now(),
+            "open": is_open,
+            "reason": reason[:120],
+            "version": "" if facts is None else facts.version[:60],
+            "wallet": wallet,
+            "promised": promised,
+        },
+    )
+    return is_open
+
+
+def promised_units(target: str) -> int:
+    """What all live keys of a target may still use, in micro-units, as far as is known."""
+    leaders = Delivery.objects.filter(target=target, state__in=LIVE, cap__isnull=False).exclude(handle="")
+    newest = leaders.values("label").annotate(newest=Max("pk")).values_list("newest", flat=True)
+    caps = Delivery.objects.filter(pk__in=list(newest)).aggregate(total=Sum("cap"))["total"] or 0
+    shown = (
+        Snapshot.objects.filter(delivery_id__in=list(newest)).values("delivery_id").annotate(u=Max("used"))
+    )
+    return max(0, caps - sum(row["u"] or 0 for row in shown))
+
+
+def _owner(delivery: Delivery) -> uuid.UUID:
+    owner = delivery.customer.owner_id
+    if owner is None:
+        raise Gone
+    return owner
+
+
+def _note(delivery_id: int, name: str) -> None:
+    row = DeliveryStep(delivery_id=delivery_id, name=name, at=timezone.now())
+    DeliveryStep.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def known_labels(target: str) -> dict[str, dict[str, Any]]:
+    """Label → leading delivery of a target: its id, state, handle, cap and whether it is as wished."""
+    fields = ("pk", "label", "state", "handle", "cap", "wanted", "aligned", "created_at")
+    rows = Delivery.objects.filter(target=target).exclude(label="").order_by("pk").values(*fields)
+    return {row["label"]: row for row in rows}

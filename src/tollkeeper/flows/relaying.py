@@ -1,0 +1,230 @@
+"""Keys at relays that somebody else runs: made, brought in line, watched, swept.
+
+No step holds a transaction while a relay is asked. An answer that did not come is not
+a failure: the next attempt looks before it makes. What should be at a relay is read
+from our rows every time, so that jobs may run in any order and twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import Any
+
+from django.utils import timezone
+
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.terms import LineTerms, TargetTerms
+from tollkeeper.delivery import queries as delivery_queries
+from tollkeeper.delivery import registry
+from tollkeeper.delivery import services as delivery
+from tollkeeper.delivery.provisioners import Mismatch, Missing, Provisioner, ProvisionerError, Refused, Seen
+from tollkeeper.kit import egress
+from tollkeeper.kit.jobs import Context, GiveUp, enqueue, job, schedule
+
+ORPHAN_AFTER = dt.timedelta(hours=1)
+"""A key with our label that we do not know is somebody's half-made one for so long at most."""
+
+log = logging.getLogger("tollkeeper.relaying")
+
+
+class NoTarget(LookupError):
+    """The shop has no such relay (any more)."""
+
+
+def provisioner(target: str) -> Provisioner:
+    """The provisioner of a relay by its name. Raises :class:`NoTarget`, ``Refused``."""
+    terms: TargetTerms | None = catalog.current_shop().targets.get(target)
+    if terms is None:
+        raise NoTarget(target)
+    return registry.for_target(terms)
+
+
+def provide(context: Context, delivery_id: int, terms: LineTerms, quantity: int) -> bool:
+    """The steps of a delivery at a relay; answers whether there is a key to be shown."""
+    units = sum(grant.amount for grant in terms.grants if grant.unit == terms.key.unit) * quantity
+    taken_over = context.step("intend", _intend, delivery_id, terms.target, units)
+    if taken_over:
+        anew = all(grant.per == "period" for grant in terms.grants)
+        used = context.call("measure", _measure, delivery_id)
+        context.step("raise", _raise, delivery_id, used, anew)
+        return False
+    made = context.call("make", _make, delivery_id)
+    context.step("keep", _keep, delivery_id, made)
+    return True
+
+
+def _intend(delivery_id: int, target: str, units: int) -> bool:
+    return delivery.intend(delivery_id, target=target, units=units)
+
+
+def _make(delivery_id: int) -> dict[str, str]:
+    """Ask the relay for the key. What is journaled holds the secret sealed, never clear."""
+    try:
+        wish = delivery_queries.wish(delivery_id)
+    except delivery.Gone:
+        raise GiveUp("nobody_to_deliver_to") from None
+    row = delivery_queries.get_delivery(delivery_id)
+    with egress.about(purpose="delivery"):
+        handed = provisioner(row.target).provide(wish)
+    return {"handle": handed.handle, "sealed": delivery.seal_secret(delivery_id, handed.secret)}
+
+
+def _keep(delivery_id: int, made: dict[str, str]) -> None:
+    delivery.keep_made(delivery_id, handle=made["handle"], sealed=made["sealed"])
+    enqueue("sync_key", f"sync:first:{delivery_id}:{made['handle'][:60]}", delivery_id=delivery_id)
+
+
+def _measure(delivery_id: int) -> int | None:
+    row = delivery_queries.get_delivery(delivery_id)
+    return provisioner(row.target).read(row.handle).used
+
+
+def _raise(delivery_id: int, used: int | None, anew: bool) -> None:
+    delivery.raise_cap(delivery_id, used=used, anew=anew)
+
+
+@job("align_key", purpose="delivery", attempts=20)
+def align_key(context: Context, delivery_id: int) -> None:
+    """Bring one key at its relay in line with what should be there, whatever that is by now."""
+    for _ in range(10):
+        desire = delivery_queries.desired(delivery_id)
+        if desire is None:
+            return
+        seen = _align(desire)
+        if delivery.aligned(desire, seen):
+            return
+    raise ProvisionerError("what is wished changes faster than it can be done")
+
+
+def _align(desire: delivery_queries.Desire) -> Seen | None:
+    relay = provisioner(desire.target)
+    try:
+        if not desire.exists:
+            relay.withdraw(desire.handle)
+            return None
+        if not desire.enabled:
+            return relay.suspend(desire.handle)
+        seen = relay.renew(desire.handle, cap=desire.cap, ends_at=desire.ends_at)
+        return seen if seen.enabled else relay.resume(desire.handle)
+    except Missing:
+        if desire.exists:
+            log.error("the key of delivery %s is missing at %s", desire.delivery_id, desire.target)
+            delivery.lose(desire.delivery_id)
+        return None
+
+
+@job("remake_key", purpose="delivery", attempts=20)
+def remake_key(context: Context, delivery_id: int) -> None:
+    """Make a key anew that its relay has lost, and tell the customer where to see it."""
+    made = context.call("make", _make, delivery_id)
+    context.step("keep", _keep, delivery_id, made)
+    context.step("tell", _tell_anew, delivery_id)
+
+
+def _tell_anew(delivery_id: int) -> None:
+    row = delivery_queries.get_delivery(delivery_id)
+    key = f"mail:key_ready:{row.line_id}:{row.handle[:60]}"
+    enqueue("mail_delivery", key, line_id=row.line_id, template="key_ready")
+
+
+@job("sync_key", purpose="delivery", attempts=6)
+def sync_key(context: Context, delivery_id: int) -> None:
+    """Look at one key now: after it was made, or because its customer asked."""
+    row = delivery_queries.get_delivery(delivery_id)
+    if row.handle:
+        _note(delivery_id, provisioner(row.target).read(row.handle))
+
+
+def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
+    """Have a key looked at on its customer's wish; once a minute at most."""
+    moment = now or timezone.now()
+    last = delivery_queries.find_snapshot(delivery_id)
+    if last is not None and moment - last.as_of < dt.timedelta(minutes=1):
+        return False
+    enqueue("sync_key", f"sync:asked:{delivery_id}:{moment:%Y%m%d%H%M}", delivery_id=delivery_id)
+    return True
+
+
+@schedule("probe_relays", every_s=300)
+def probe_relays(context: Context) -> None:
+    """Ask each relay what it can do; one that does not answer sells nothing new, and goes on running."""
+    for name in catalog.current_shop().targets:
+        try:
+            facts, reason = provisioner(name).probe(), ""
+        except ProvisionerError as error:
+            facts, reason = None, getattr(error, "code", "no_answer")
+        if not delivery.keep_probe(name, facts, reason):
+            log.warning("nothing new is sold from %s: %s", name, reason or "wallet")
+
+
+@schedule("sweep_relays", every_s=600)
+def sweep_relays(context: Context) -> None:
+    """Compare all keys of ours at each relay with our rows: snapshots, orphans, losses, differences."""
+    for name in catalog.current_shop().targets:
+        try:
+            sweep(name)
+        except ProvisionerError as error:
+            log.warning("%s could not be swept: %s", name, type(error).__name__)
+
+
+def sweep(target: str, now: dt.datetime | None = None) -> dict[str, int]:
+    """One pass over a relay; what was found: ``seen``, ``orphans``, ``missing``, ``different``.
+
+    Only labels that begin with this installation's mark are looked at, so two shops at
+    one relay never touch each other's keys.
+    """
+    relay, moment = provisioner(target), now or timezone.now()
+    known = delivery_queries.known_labels(target)
+    figures = {"seen": 0, "orphans": 0, "missing": 0, "different": 0}
+    found: set[str] = set()
+    for seen in relay.list(delivery_queries.mark()):
+        figures["seen"] += 1
+        row = known.get(seen.label)
+        if row is not None and row["handle"] == seen.handle:
+            found.add(seen.label)
+            _note(row["pk"], seen)
+            figures["different"] += _differs(row, seen)
+        elif _is_orphan(row, seen, moment):
+            relay.withdraw(seen.handle)
+            figures["orphans"] += 1
+    for label, row in known.items():
+        if label not in found and row["handle"] and _should_be_there(row, moment):
+            figures["missing"] += 1
+            enqueue("align_key", f"align:missing:{row['pk']}:{moment:%Y%m%d%H}", delivery_id=row["pk"])
+    return figures
+
+
+def _is_orphan(row: dict[str, Any] | None, seen: Seen, now: dt.datetime) -> bool:
+    """A key with our mark that no delivery leads to, and that nobody can be making any more."""
+    if row is not None and not row["handle"] and row["state"] == "running":
+        return False
+    return seen.created_at is None or now - seen.created_at > ORPHAN_AFTER
+
+
+def _should_be_there(row: dict[str, Any], now: dt.datetime) -> bool:
+    desire = delivery_queries.desired(row["pk"])
+    return desire is not None and desire.exists and now - row["created_at"] > ORPHAN_AFTER
+
+
+def _differs(row: dict[str, Any], seen: Seen) -> bool:
+    """Have a key brought in line if it is not as wished; True if it was not."""
+    desire = delivery_queries.desired(row["pk"])
+    if desire is None:
+        return False
+    same_cap = desire.cap == seen.cap or (
+        desire.cap is not None and seen.cap is not None and abs(desire.cap - seen.cap) <= 1_000
+    )
+    if desire.exists and desire.enabled == seen.enabled and (same_cap or not desire.enabled):
+        return False
+    enqueue("align_key", f"align:swept:{row['pk']}:{timezone.now():%Y%m%d%H%M}", delivery_id=row["pk"])
+    return True
+
+
+def _note(delivery_id: int, seen: Seen) -> None:
+    odd = delivery.keep_snapshot(delivery_id, seen)
+    if odd:
+        log.error("the key of delivery %s is odd: %s", delivery_id, odd)
+
+
+__all__ = ["Mismatch", "NoTarget", "Refused", "ask_for_sync", "provide", "provisioner", "sweep"]
