@@ -293,8 +293,8 @@ def _ms(text: str, share: str) -> float:
 
 
 def measure(pid: int, port: int, script: Path, args: Mapping[str, str], seconds: int, connections: int) -> Measure:
-    """CPU per request of a server under load, after a second of warming up."""
-    wrk(port, script, args, 1, connections)
+    """CPU per request of a server under load, after it was warmed up (leases drawn, pool filled)."""
+    wrk(port, script, args, 2, connections)
     pids = tree(pid)
     before = cpu_ns(pids)
     seen = wrk(port, script, args, seconds, connections)
