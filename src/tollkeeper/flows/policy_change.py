@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.states import IllegalStep
-from tollkeeper.kit import audit, mail
+from tollkeeper.kit import mail
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.privacy import policy_queries, policy_store
 from tollkeeper.privacy.rendering.phrases import load
@@ -82,9 +82,3 @@ def start_policies(context: Context) -> None:
                 policy_store.activate(version.number, now)
             except (policy_store.Blocked, IllegalStep):
                 continue  # somebody withdrew it, or a contract ran out, in this very moment
-
-
-@schedule("sign_audit_head", every_s=6 * 3600, purpose="security")
-def sign_audit_head(context: Context) -> None:
-    """Sign the end of the audit trail once a day and anchor it outside the book."""
-    audit.sign_head(timezone.now().date())

@@ -228,6 +228,8 @@ def drop_segment(before: dt.date, today: dt.date) -> int:
         last = Entry.objects.filter(at__lt=limit).order_by("-seq").first()
         if last is None:
             return 0
+        if AuditHead.objects.filter(on=today, kind="closing").exists():
+            return 0  # one closing head a day; what is left goes tomorrow
         head = AuditHead.objects.create(
             on=today,
             kind="closing",

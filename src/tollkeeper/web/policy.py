@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from tollkeeper.privacy import policy_queries, policy_store
+from tollkeeper.privacy import badges, policy_queries, policy_store
 from tollkeeper.privacy.policy_queries import Version
 from tollkeeper.privacy.rendering import html, markdown, wellknown
 from tollkeeper.privacy.rendering.california import render_california
@@ -83,9 +83,21 @@ def _page(request: HttpRequest, version: Version) -> HttpResponse:
             "title": document.title,
             "sections": document.sections[1:],
             "body": _body(version.number, version.documents_hash, language),
+            "badges": _badges(version, language),
             "upcoming": [one for one in policy_queries.list_public() if one.state == "announced"],
         },
     )
+
+
+def _badges(version: Version, language: str) -> list[str]:
+    """The badges under the title of the version in force, as words."""
+    if version.state != "active":
+        return []
+    phrases = load(language)
+    return [
+        phrases("glance.badge", regime=one.regime, n=one.controls, date=phrases.date(one.checked_at.date()))
+        for one in badges.shown(timezone.now())
+    ]
 
 
 @require_safe
