@@ -18,6 +18,19 @@ class JournalTaken(Exception):
     """Another process of the same gate holds the journal."""
 
 
+def _locked(descriptor: int) -> bool:
+    """Take the lock; a worker that only looks at it holds it for no more than a moment."""
+    for attempt in range(20):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if attempt < 19:
+                time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
 class JournalWriter:
     """Appends frames to segments ``<epoch_us>.log`` in one folder.
 
@@ -36,11 +49,9 @@ class JournalWriter:
         self.frames = 0
         self.bytes = 0
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._lock):
             os.close(self._lock)
-            raise JournalTaken(f"another gate already writes to {folder}") from None
+            raise JournalTaken(f"another gate already writes to {folder}")
         newest = max((int(p.stem) for p in folder.glob("*.log") if p.stem.isdigit()), default=0)
         self.epoch_us = max(now_us, newest + 1)
         os.pwrite(self._lock, b"%d\n" % self.epoch_us, 0)
