@@ -150,7 +150,9 @@ def settle(stage: Stage, asked: Wish, tries: int = 8) -> tuple[Any, list[Provisi
 
 
 def test_every_file_has_a_stage() -> None:
-    files = set(plugins.names("tollkeeper.delivery.provisioners")) - {"gate_key"}
+    files = set(plugins.names("tollkeeper.delivery.provisioners")) - {
+        "gate_key"
+    }  # tests/delivery/test_house.py
     assert files == {name.partition("-")[0] for name in STAGES} - {"oneapi"}
 
 
