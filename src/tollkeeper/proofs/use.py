@@ -31,18 +31,18 @@ def _purpose(ctx: Context, *names: str) -> dict[str, Any]:
         found: dict[str, int] = Counter(column.category for column in ctx.columns(purpose=name).values())
         require(bool(found), f"no column serves the purpose {name}")
         made[name] = {"basis": ctx.policy.purposes[name].basis, "categories": dict(sorted(found.items()))}
-    strange = _undeclared(ctx)
+    strange = _undeclared(ctx, names)
     require(not strange, "columns are used for what the policy does not say", columns=strange)
     return made
 
 
-def _undeclared(ctx: Context) -> list[str]:
-    """``column: purpose`` pairs that stand in an inventory but not in the policy's category."""
+def _undeclared(ctx: Context, names: tuple[str, ...]) -> list[str]:
+    """``column: purpose`` pairs of these purposes that stand in an inventory, not in the policy."""
     return sorted(
         f"{name}: {purpose}"
         for name, column in ctx.columns().items()
         for purpose in column.purposes
-        if purpose not in _allowed(ctx, column)
+        if purpose in names and purpose not in _allowed(ctx, column)
     )
 
 

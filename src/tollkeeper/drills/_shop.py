@@ -1,0 +1,23 @@
+"""A shop as `migrate` leaves it, in the scratch home of a drill."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.management import call_command
+
+from tollkeeper.catalog.services import load_shop
+from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit import append_only
+
+
+def open_shop() -> None:
+    """Make the tables, load the shop and its policy."""
+    (settings.ENV.home / "static").mkdir(exist_ok=True)
+    call_command("migrate", database="keystore", interactive=False, verbosity=0)
+    call_command("migrate", interactive=False, verbosity=0)
+    for path in (settings.ENV.keystore, settings.ENV.book):
+        if path.exists():
+            path.chmod(0o600)
+    append_only.install()
+    load_shop(settings.ENV.shop)
+    load_policy(settings.ENV.shop / "policy.toml")
