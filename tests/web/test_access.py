@@ -13,13 +13,15 @@ from tests.services.money import price_of
 from tests.web.story import Story, Strict
 from tollkeeper.sales import queries as sales
 
-PUBLIC = ("home", "plans", "healthz", "dev_mail", "checkout", "contact", "imprint", "status")
+PUBLIC = ("home", "plans", "healthz", "dev_mail", "checkout", "contact", "imprint", "status", "brand_css")
 """Pages of ours for everybody; checkout leads strangers to sign-up."""
 POST_ONLY = {
     "checkout_pay",
     "checkout_cancel",
     "console_plan_keep",
     "console_plan_payment",
+    "console_privacy_copy",
+    "console_privacy_choose",
     "desk_order_ask",
     "desk_order_clear",
     "desk_order_refund",
@@ -139,7 +141,7 @@ def test_the_owner_sees_all_of_theirs_and_no_desk(story: Story) -> None:
             assert answer.headers["HX-Refresh"] == "true"
         else:
             assert answer.status_code == 200, (name, answer.status_code)
-            if name != "healthz":
+            if answer["Content-Type"].startswith("text/html"):
                 assert Strict(answer.content.decode()).wrong == [], name
 
 
@@ -155,7 +157,7 @@ def test_nobody_else_gets_at_what_is_the_owners(story: Story, who: str) -> None:
             continue
         if "(" in route_of(name):
             assert answer.status_code == 404, (name, answer.status_code)
-        text = answer.content.decode()
+        text = answer.getvalue().decode()  # type: ignore[attr-defined]
         assert not [secret for secret in secrets if secret in text], name
 
 
@@ -177,8 +179,6 @@ def test_the_desk_is_for_staff(story: Story) -> None:
             continue
         assert ask(customer, name, url).status_code == 404, name
         answer = ask(staff, name, url)
-        if name == "desk_privacy_record" and answer.status_code == 404:
-            continue  # no policy is in force in this world
         assert answer.status_code == (302 if name in POST_ONLY else 200), (name, answer.status_code)
         assert "@example.com" not in answer.content.decode(), f"{name} shows an address"
         if name not in POST_ONLY:
