@@ -32,19 +32,19 @@ def render_sections(document: Document) -> str:
 def render_section(section: Section) -> str:
     """One section with its heading; the first section of a page may have no title."""
     title = f'<h2><a href="#{escape(section.id)}">{escape(section.title)}</a></h2>\n' if section.title else ""
-    label = f' aria-label="{escape(section.title)}"' if section.title else ""
-    body = "\n".join(piece for block in section.blocks for piece in _block(block))
-    return f'<section id="{escape(section.id)}"{label}>\n{title}{body}\n</section>'
+    level = 3 if section.title else 2
+    body = "\n".join(piece for block in section.blocks for piece in _block(block, level))
+    return f'<section id="{escape(section.id)}">\n{title}{body}\n</section>'
 
 
-def _block(block: Block) -> Iterator[str]:
+def _block(block: Block, level: int) -> Iterator[str]:
     match block:
         case Para():
             kind = f' class="{escape(block.kind)}"' if block.kind else ""
             yield f"<p{kind}>{_line(block.line)}</p>"
         case Head():
             anchor = f' id="{escape(block.id)}"' if block.id else ""
-            yield f"<h3{anchor}>{escape(block.text)}</h3>"
+            yield f"<h{level}{anchor}>{escape(block.text)}</h{level}>"
         case Items():
             yield "<ul>"
             yield from (f"<li>{_line(one)}</li>" for one in block.lines)
