@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import re
 
+from django.db import transaction
+
 from tollkeeper.kit.sealed import ErasedText
 from tollkeeper.payments.models import Buyer, DocumentBuyer
 
@@ -22,6 +24,7 @@ class BadBuyer(ValueError):
         self.field = field
 
 
+@transaction.atomic
 def set_buyer(
     customer_id: int, *, name: str, address: str, country: str, vat_id: str = "", now: dt.datetime
 ) -> Buyer:
