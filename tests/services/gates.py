@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tollkeeper.core.charges import Outcome
 from tollkeeper.core.journal import Admitted, LeaseClosed, Record, Settled, encode, frame
-from tollkeeper.gate.ledger import Drawn, draw
+from tollkeeper.gate.ledger import Ask, Drawn, draw
 
 UNIT = "calls"
 
@@ -53,7 +53,7 @@ class Gate:
         self._calls = itertools.count(first_call)
 
     def draw(self, customer_id: int, need: int, want: int, now_us: int, unit: str = UNIT) -> Drawn:
-        return draw(self.book, self.gate_id, customer_id, unit, need, want, now_us)
+        return draw(self.book, self.gate_id, [Ask(customer_id, unit, need, want)], now_us)[0]
 
     def admit(
         self,
