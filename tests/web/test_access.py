@@ -72,6 +72,7 @@ def addresses(story: Story) -> dict[str, str]:
         "checkout_state": [story.number],
         "checkout_pay": [story.unpaid],
         "checkout_cancel": [story.unpaid],
+        "console_key_rules": key,
         "console_key_revoke": key,
         "console_key_replace": key,
         "console_key_reveal": handed,

@@ -4,7 +4,18 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from tollkeeper.web import brand, checkout, contact, dev_mail, errors, health, status, storefront
-from tollkeeper.web.console import calls, keys, orders, overview, plan, privacy, settings, support, usage
+from tollkeeper.web.console import (
+    calls,
+    key_rules,
+    keys,
+    orders,
+    overview,
+    plan,
+    privacy,
+    settings,
+    support,
+    usage,
+)
 from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import orders as desk_orders
 
@@ -46,6 +57,7 @@ urlpatterns = [
     path("console/first/", overview.first_call, name="console_first"),
     path("console/keys/", keys.key_list, name="console_keys"),
     path("console/keys/new/", keys.key_new, name="console_key_new"),
+    path("console/keys/<int:key_id>/", key_rules.key_rules, name="console_key_rules"),
     path("console/keys/<int:key_id>/revoke/", keys.key_revoke, name="console_key_revoke"),
     path("console/keys/<int:key_id>/replace/", keys.key_replace, name="console_key_replace"),
     path("console/keys/delivered/<int:delivery_id>/", keys.key_reveal, name="console_key_reveal"),
@@ -66,7 +78,9 @@ urlpatterns = [
     path("console/support/", support.ticket_list, name="console_support"),
     path("console/support/new/", support.ticket_new, name="console_ticket_new"),
     path("console/support/<str:number>/", support.ticket, name="console_ticket"),
-    path("console/support/<str:number>/files/<int:file_id>/", support.ticket_file, name="console_ticket_file"),
+    path(
+        "console/support/<str:number>/files/<int:file_id>/", support.ticket_file, name="console_ticket_file"
+    ),
     path("console/settings/", settings.profile, name="console_settings"),
     path("console/privacy/", privacy.centre, name="console_privacy"),
     path("console/privacy/copy/", privacy.copy, name="console_privacy_copy"),
