@@ -50,8 +50,10 @@ class Injector(ExitStack):
 
     def policy(self, change: Callable[[Policy], Policy]) -> None:
         """Let probes see another policy."""
-        changed = change(Context().policy)
+        real = Context()
+        changed, digest = change(real.policy), real.policy_hash
         self.attribute(Context, "policy", property(lambda _: changed))
+        self.attribute(Context, "policy_hash", property(lambda _: digest))
 
     def inventory(self, label: str, **columns: Personal) -> None:
         """Let probes see other columns of a model."""
@@ -378,6 +380,7 @@ FAULTS: dict[str, Callable[[Injector], None]] = {
 """The fault of each promise of TwtAPI."""
 
 DEPENDS: dict[str, frozenset[str]] = {
+    "T-02": frozenset({"T-01"}),  # the page's hash covers its parts
     "T-09": frozenset({"T-26"}),  # tickets are among what is sealed
     "T-18": frozenset({"T-21"}),  # what one recipient gets is among what all get
     "T-19": frozenset({"T-21"}),

@@ -11,8 +11,9 @@ class PrivacyConfig(AppConfig):
 
     def ready(self) -> None:
         from tollkeeper.kit import egress  # noqa: PLC0415 - models exist only now
-        from tollkeeper.privacy import processors  # noqa: PLC0415
+        from tollkeeper.privacy import processors, restrictions  # noqa: PLC0415
         from tollkeeper.privacy.discovery import scope_reads  # noqa: PLC0415
 
         scope_reads()
         egress.use_register(processors.register)
+        egress.add_stop(restrictions.stop)

@@ -143,7 +143,8 @@ def _sorted(model: type[models.Model], fields: dict[str, Any], label: str) -> It
     meta = model._meta
     asked: set[str] = set()
     latest: Any = meta.get_latest_by or ()
-    for one in (*meta.ordering, *([latest] if isinstance(latest, str) else latest)):
+    ordering: Any = meta.ordering or ()
+    for one in (*ordering, *([latest] if isinstance(latest, str) else latest)):
         expression: Any = getattr(one, "expression", one)
         asked.add(str(getattr(expression, "name", one)).lstrip("-"))
     for index in meta.indexes:

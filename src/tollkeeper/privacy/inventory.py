@@ -84,4 +84,29 @@ INVENTORY = {
             "digest": Plain("hash"),
         },
     ),
+    "privacy.Restriction": Model(
+        path="subject",
+        keep=Keep("choices", since="since"),
+        columns={
+            "id": Plain("key"),
+            "subject": Plain("link"),
+            "keep_service": Personal("choices", "legal", export=Export.PROVIDED),
+            "since": Personal("choices", "legal"),
+        },
+    ),
+    "privacy.Breach": Model(
+        path="nobody: what happened and when it was told; who was affected is asked of the tables",
+        columns={
+            "id": Plain("key"),
+            "number": Plain("key"),
+            "kind": Plain("code of ours"),
+            "note": Plain("code of ours"),
+            "noticed_at": Plain("time"),
+            "authority_due_at": Plain("time"),
+            "authority_told_at": Plain("time"),
+            "people_told_at": Plain("time"),
+            "closed_at": Plain("time"),
+            "affected": Plain("count"),
+        },
+    ),
 }

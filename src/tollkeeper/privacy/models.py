@@ -150,3 +150,35 @@ class ProofRun(models.Model):
 
     def __str__(self) -> str:
         return f"proofs of {self.ran_at:%Y-%m-%d}: {self.broken} broken"
+
+
+class Restriction(models.Model):
+    """That a person's data may for now only be stored (Art. 18). ``keep_service`` is their own wish."""
+
+    subject = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    keep_service = models.BooleanField(default=False)
+    since = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"restriction {self.pk}"
+
+
+def _breach_number() -> str:
+    return "B-" + secrets.token_hex(4).upper()
+
+
+class Breach(models.Model):
+    """An entry of the breach register (Art. 33(5)). ``kind`` and ``note`` are codes of ours."""
+
+    number = models.CharField(max_length=12, unique=True, default=_breach_number, editable=False)
+    kind = models.CharField(max_length=40)
+    note = models.CharField(max_length=200, default="")
+    noticed_at = models.DateTimeField(default=timezone.now)
+    authority_due_at = models.DateTimeField()
+    authority_told_at = models.DateTimeField(null=True)
+    people_told_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    affected = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.kind})"

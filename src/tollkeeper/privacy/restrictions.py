@@ -1,0 +1,52 @@
+"""Restriction of processing: a switch that the parts of the shop ask before they use a person's data."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+
+from tollkeeper.kit import audit
+from tollkeeper.privacy.models import Restriction
+
+STILL = frozenset({"legal", "notice"})
+"""Purposes that go on: rights, claims, and telling the person what the law makes us tell."""
+WORD = "restricted"
+
+
+def restrict(subject: uuid.UUID, *, keep_service: bool = False) -> bool:
+    """Restrict a person's data to storage; False if it was already."""
+    with transaction.atomic():
+        row, made = Restriction.objects.get_or_create(
+            subject_id=subject, defaults={"keep_service": keep_service}
+        )
+        if not made and row.keep_service != keep_service:
+            row.keep_service = keep_service
+            row.save(update_fields=["keep_service"])
+        if made:
+            audit.record("subject.restrict", subject=subject, object="privacy.Restriction")
+    return made
+
+
+def lift(subject: uuid.UUID) -> bool:
+    """End a restriction; False if there was none. The person was told before (Art. 18(3))."""
+    with transaction.atomic():
+        gone, _ = Restriction.objects.filter(subject_id=subject).delete()
+        if gone:
+            audit.record("subject.lift", subject=subject, object="privacy.Restriction")
+    return bool(gone)
+
+
+def restricted(subject: uuid.UUID | None) -> bool:
+    """Whether a person's data may for now only be stored."""
+    return subject is not None and Restriction.objects.filter(subject_id=subject).exists()
+
+
+def processable(subject: uuid.UUID | None, purpose: str) -> bool:
+    """Whether a person's data may be used for a purpose, as far as restriction goes."""
+    return purpose in STILL or not restricted(subject)
+
+
+def stop(processor: str, purpose: str, subject: uuid.UUID | None) -> str:
+    """The egress door's question: a word that refuses, or an empty text."""
+    return "" if processable(subject, purpose) else WORD
