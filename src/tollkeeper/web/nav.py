@@ -38,7 +38,7 @@ def _item(request: HttpRequest, label: str, name: str, icon: str = "", *, count:
     exact = url in ("/", reverse("console"), reverse("desk"))
     current = here == url if exact else here.startswith(url)
     if name == "console_settings":
-        current = current or here.startswith("/accounts/")  # allauth's pages are tabs of the settings
+        current = current or here.startswith(("/accounts/", "/console/privacy/"))  # tabs of the settings
     return Item(label, url, icon, current, count)
 
 
