@@ -28,7 +28,7 @@ def newest() -> str:
 
 def test_a_stranger_sends_a_file_and_gets_it_back_by_their_link(story: Story) -> None:
     client = story.client()
-    assert client.post(reverse("contact"), LETTER | {"files": [file()]}).status_code == 302
+    assert client.post(reverse("contact"), LETTER | {"attached": [file()]}).status_code == 302
     number = newest()
     link = helpdesk.guest_link(number).removeprefix(settings.PUBLIC_URL)
     page = client.get(link)
@@ -74,7 +74,7 @@ def test_a_bad_file_is_said_at_the_field_and_nothing_is_kept(
     story: Story, files: list[SimpleUploadedFile], words: str
 ) -> None:
     before = tickets.counts()["open"]
-    answer = story.client().post(reverse("contact"), LETTER | {"files": files})
+    answer = story.client().post(reverse("contact"), LETTER | {"attached": files})
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert tickets.counts()["open"] == before
@@ -82,7 +82,7 @@ def test_a_bad_file_is_said_at_the_field_and_nothing_is_kept(
 
 def test_a_customers_file_is_theirs_alone(story: Story) -> None:
     owner = story.client(story.owner)
-    owner.post(reverse("console_ticket", args=[story.ticket]), {"body": "See this", "files": [file()]})
+    owner.post(reverse("console_ticket", args=[story.ticket]), {"body": "See this", "attached": [file()]})
     thread = tickets.find_thread(story.ticket)
     assert thread is not None
     file_id = thread[1][-1].files[0].file_id

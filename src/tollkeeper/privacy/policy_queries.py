@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
+from django.db import models
+
 from tollkeeper.core.policy import decode_policy
 from tollkeeper.core.policy_diff import Change, diff
 from tollkeeper.core.policy_schema import Policy
@@ -72,7 +74,7 @@ def _version(row: PolicyVersion) -> Version:
     )
 
 
-def _rows():  # type: ignore[no-untyped-def]
+def _rows() -> models.QuerySet[PolicyVersion]:
     return PolicyVersion.objects.defer("body", "documents")
 
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -149,7 +150,8 @@ def find_file(number: str, file_id: int, customer_id: int | None = None) -> tupl
     row = found.select_related("message__ticket").first()
     if row is None or isinstance(row.content, ErasedText):
         return None
-    return FileRow(row.pk, str(row.name), row.media_type, row.size), row.content
+    content: Any = row.content
+    return FileRow(row.pk, str(row.name), row.media_type, row.size), content
 
 
 def guest_secret(number: str) -> str:
@@ -161,7 +163,7 @@ def guest_secret(number: str) -> str:
 
 def check_guest(number: str, secret: str) -> bool:
     """Whether a link leads to a stranger's ticket; a customer's opens in the console only."""
-    if not Ticket.objects.filter(number=number, customer_id=None).exists():
+    if not Ticket.objects.filter(number=number, customer__isnull=True).exists():
         return False
     return hmac.compare_digest(guest_secret(number).encode(), secret.encode())
 

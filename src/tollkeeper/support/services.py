@@ -6,6 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -97,7 +98,7 @@ def _add(
             name=file.name,
             media_type=file.media_type,
             size=len(file.content),
-            content=file.content,
+            content=cast("str", file.content),  # bytes: the field packs them
         )
     return message
 

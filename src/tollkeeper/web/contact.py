@@ -35,7 +35,7 @@ class Letter(forms.Form):
         help_text=gettext_lazy("Please no passwords, keys or card numbers."),
         widget=forms.Textarea(attrs={"rows": 8}),
     )
-    files = ManyFiles()
+    attached = ManyFiles()
     complaint = forms.BooleanField(label=gettext_lazy("This is a complaint"), required=False)
     website = forms.CharField(
         required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"})
@@ -61,7 +61,7 @@ def contact(request: HttpRequest) -> HttpResponse:
                 form.cleaned_data["body"],
                 contact=form.cleaned_data["contact"],
                 complaint=form.cleaned_data["complaint"],
-                extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["files"])),
+                extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["attached"])),
             )
         except support.Refused as no:
             form.add_error(None, str(no))
@@ -79,7 +79,7 @@ class Reply(forms.Form):
         max_length=support.MAX_BODY,
         widget=forms.Textarea(attrs={"rows": 6}),
     )
-    files = ManyFiles()
+    attached = ManyFiles()
 
 
 def _guest(number: str, secret: str) -> None:
@@ -98,7 +98,7 @@ def letter(request: HttpRequest, number: str, secret: str) -> HttpResponse:
         if not allow(request, "letter", 10, _AN_HOUR):
             return render(request, "429.html", status=429)
         try:
-            helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["files"])
+            helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["attached"])
         except support.Refused as no:
             form.add_error(None, str(no))
         else:

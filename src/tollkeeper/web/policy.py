@@ -124,7 +124,7 @@ def page_markdown(request: HttpRequest) -> HttpResponse:
 def page_json(request: HttpRequest) -> HttpResponse:
     """The stored documents of the policy in force, in all its languages."""
     version = _current()
-    pages = {name: version.page(name) for name in version.policy.policy.languages}
+    pages: dict[str, Document] = {name: version.page(name) for name in version.policy.policy.languages}
     return HttpResponse(encode(pages), content_type="application/json")
 
 

@@ -47,7 +47,7 @@ def section(policy: Policy, p: Phrases) -> list[Block]:
 
 def _letters(policy: Policy, p: Phrases) -> list[tuple[Line, ...]]:
     letters = sorted({letter for category in policy.categories.values() for letter in category.ccpa})
-    rows = []
+    rows: list[tuple[Line, ...]] = []
     for letter in letters:
         names = [name for name, category in policy.categories.items() if letter in category.ccpa]
         got = [

@@ -34,7 +34,7 @@ class NewTicket(forms.Form):
         ),
         widget=forms.Textarea(attrs={"rows": 8}),
     )
-    files = ManyFiles()
+    attached = ManyFiles()
     complaint = forms.BooleanField(label=gettext_lazy("This is a complaint"), required=False)
 
 
@@ -46,7 +46,7 @@ class Reply(forms.Form):
         max_length=support.MAX_BODY,
         widget=forms.Textarea(attrs={"rows": 5}),
     )
-    files = ManyFiles()
+    attached = ManyFiles()
 
 
 @require_safe
@@ -73,7 +73,7 @@ def ticket_new(request: HttpRequest, customer_id: int) -> HttpResponse:
                 customer_id=customer_id,
                 owner=person.pk,
                 complaint=form.cleaned_data["complaint"],
-                extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["files"])),
+                extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["attached"])),
             )
         except support.Refused as no:
             form.add_error(None, str(no))
@@ -94,7 +94,7 @@ def ticket(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     form = Reply(request.POST if posted else None, request.FILES if posted else None, auto_id="reply_%s")
     if posted and form.is_valid():
         try:
-            helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["files"])
+            helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["attached"])
         except support.Refused as no:
             form.add_error(None, str(no))
         else:

@@ -38,7 +38,7 @@ class Answer(forms.Form):
     body = forms.CharField(
         label=gettext_lazy("Answer"), max_length=support.MAX_BODY, widget=forms.Textarea(attrs={"rows": 7})
     )
-    files = ManyFiles()
+    attached = ManyFiles()
 
 
 @require_safe
@@ -83,7 +83,7 @@ def ticket(request: HttpRequest, number: str) -> HttpResponse:
     if posted and form.is_valid():
         try:
             helpdesk.answer(
-                number, form.cleaned_data["body"], _person(request).pk, form.cleaned_data["files"]
+                number, form.cleaned_data["body"], _person(request).pk, form.cleaned_data["attached"]
             )
         except support.Refused as no:
             form.add_error(None, str(no))
