@@ -40,6 +40,7 @@ def _owner() -> models.Field[Any, Any]:
     return models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
 
 
+KEEP = Keep("account")
 GOOD = {"id": Plain("key"), "owner": Plain("link"), "note": Personal("account.nickname", "support")}
 
 
@@ -50,7 +51,7 @@ def _found(entry: Model | None, **fields: Any) -> list[str]:
     return sorted({str(error.id) for error in checks.check_model(model, entry, NAMES)})
 
 
-def _entry(path: str = "owner", keep: Keep | None = Keep("account"), **columns: Any) -> Model:
+def _entry(path: str = "owner", keep: Keep | None = KEEP, **columns: Any) -> Model:
     return Model(path=path, keep=keep, columns={**GOOD, **columns})
 
 

@@ -79,6 +79,20 @@ def find_user(email: str) -> User | None:
     return None if row is None else row.user
 
 
+def find_person(text: str) -> uuid.UUID | None:
+    """A person by address, customer number or id."""
+    if "@" in text:
+        user = find_user(text)
+        return None if user is None else user.pk
+    owner = Customer.objects.filter(public_id=text).values_list("owner_id", flat=True).first()
+    if owner is not None:
+        return owner
+    try:
+        return User.objects.filter(pk=uuid.UUID(text)).values_list("pk", flat=True).first()
+    except ValueError:
+        return None
+
+
 def display_name(user_id: uuid.UUID) -> str:
     """The nickname, or the pseudonym: never the address."""
     user = User.objects.filter(pk=user_id).first()

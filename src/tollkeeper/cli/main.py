@@ -22,11 +22,13 @@ COMMANDS = (
     "migrate",
     "doctor",
     "prove",
+    "export",
+    "erase",
     "bench",
     "drill",
 )
 """Commands: each is the function of its name in the module of its name."""
-GROUPS = ("shop", "operator")
+GROUPS = ("shop", "book", "operator")
 """Commands with commands of their own: each is the ``app`` in the module of its name."""
 _PASS_ON: dict[str, dict[str, Any]] = {
     "test": {"context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}}
