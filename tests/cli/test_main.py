@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,25 @@ def test_doctor_names_what_is_wrong(migrated: Path, tmp_path: Path) -> None:
     ill = run("doctor", home=migrated)
     assert ill.returncode == 1
     assert "secrets/kek can be read by others" in ill.stdout
+
+
+def test_a_sound_book_passes_and_a_fault_is_named(migrated: Path) -> None:
+    sound = run("book", "check", "--json", home=migrated)
+    assert json.loads(sound.stdout) == {"ok": True, "faults": []}
+    assert sound.returncode == 0
+    with sqlite3.connect(migrated / "book.sqlite3") as book:
+        book.execute("INSERT INTO usage_txn (key, kind, ref, booked_at) VALUES ('x', 'grant', '', 1)")
+        book.execute(
+            "INSERT INTO usage_entry (txn_id, customer_id, account, unit, amount) "
+            "VALUES (last_insert_rowid(), 1, 'used', 'calls', 5)"
+        )
+    book.close()
+    ill = run("book", "check", "--json", home=migrated)
+    assert ill.returncode == 1
+    told = json.loads(ill.stdout)
+    assert not told["ok"]
+    assert {"code", "where", "expected", "found"} == set(told["faults"][0])
+    assert "unbalanced" in run("book", "check", home=migrated).stdout
 
 
 def test_an_operator_is_made_with_a_password_shown_once(migrated: Path) -> None:
