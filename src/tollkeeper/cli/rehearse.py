@@ -44,10 +44,11 @@ def play(kind: str, name: str, *, size: str, seed: int, as_json: bool) -> None:
         outcomes.append(_in_child(kind, one, size, seed))
         if not as_json:
             _show(outcomes[-1])
+    ok = all(outcome["ok"] for outcome in outcomes)
     if as_json:
-        one = outcomes[0] if name != "all" else {"name": "all", "ok": all(o["ok"] for o in outcomes)}
-        typer.echo(json.dumps(one if name != "all" else {**one, "outcomes": outcomes, "seed": seed}))
-    if not all(outcome["ok"] for outcome in outcomes):
+        whole = {"name": "all", "ok": ok, "outcomes": outcomes, "seed": seed}
+        typer.echo(json.dumps(whole if name == "all" else outcomes[0]))
+    if not ok:
         raise typer.Exit(1)
 
 
