@@ -1,4 +1,4 @@
-"""Whole room: every template of the pages is drawn at least once, in both languages, and none breaks the policy."""
+"""Whole room: every template of the pages is drawn in both languages, and none breaks the policy."""
 
 from __future__ import annotations
 

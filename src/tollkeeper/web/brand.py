@@ -12,10 +12,13 @@ HOUSE_ACCENT = "#4f46e5"
 
 _RULES = """@layer tokens {{
   :root {{
-    --accent: light-dark({accent}, color-mix(in oklab, {accent} 58%, white));
+    --bright: color-mix(in oklab, {accent} 58%, white);
+    --accent: light-dark({accent}, var(--bright));
     --accent-ink: light-dark({ink}, #0b0b13);
-    --accent-soft: light-dark(color-mix(in oklab, {accent} 8%, white), color-mix(in oklab, {accent} 26%, #0b0b10));
-    --series-ok: light-dark(color-mix(in oklab, {accent} 86%, white), color-mix(in oklab, {accent} 58%, white));
+    --accent-soft: light-dark(
+      color-mix(in oklab, {accent} 8%, white), color-mix(in oklab, {accent} 26%, #0b0b10)
+    );
+    --series-ok: light-dark(color-mix(in oklab, {accent} 86%, white), var(--bright));
   }}
 }}
 """
