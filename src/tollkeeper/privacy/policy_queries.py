@@ -109,6 +109,11 @@ def list_public() -> list[Version]:
     return [_version(row) for row in rows]
 
 
+def list_all() -> list[Version]:
+    """All versions, drafts and withdrawn ones too, newest first: for operators."""
+    return [_version(row) for row in _rows().order_by("-number")]
+
+
 def find_before(number: int) -> Version | None:
     """The version that was in force before this one."""
     row = _rows().filter(number__lt=number, activated_at__isnull=False).order_by("-number").first()
