@@ -20,7 +20,9 @@ http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; client_max_body_size 64m;
   client_body_temp_path {run}/t1; proxy_temp_path {run}/t2; fastcgi_temp_path {run}/t3;
   uwsgi_temp_path {run}/t4; scgi_temp_path {run}/t5;
-{http}  upstream u {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; keepalive_timeout 3600s; }}
+{http}  upstream u {{
+    server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; keepalive_timeout 3600s;
+  }}
   server {{ listen 127.0.0.1:{port} backlog=4096;
     location / {{
 {location}      proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection "";
@@ -88,7 +90,7 @@ static_resources:
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          "@type": {types}.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: i
           generate_request_id: false
           route_config:
@@ -99,12 +101,13 @@ static_resources:
           http_filters:
           - name: envoy.filters.http.router
             typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+              "@type": {types}.filters.http.router.v3.Router
               suppress_envoy_headers: true
   clusters:
   - name: up
     type: STATIC
-    circuit_breakers: {{ thresholds: [ {{ max_connections: 4096, max_pending_requests: 4096, max_requests: 4096 }} ] }}
+    circuit_breakers:
+      thresholds: [ {{ max_connections: 4096, max_pending_requests: 4096, max_requests: 4096 }} ]
     load_assignment:
       cluster_name: up
       endpoints: [ {{ lb_endpoints: [ {{ endpoint: {{ address: {{ socket_address:
@@ -124,7 +127,9 @@ class Server:
     note: str = ""
 
 
-def _nginx(run: Path, upstream: int, name: str, http: str = "", location: str = "", modules: str = "") -> Server:
+def _nginx(
+    run: Path, upstream: int, name: str, http: str = "", location: str = "", modules: str = ""
+) -> Server:
     port = _stand.free_port()
     config = run / f"{name}.conf"
     config.write_text(
@@ -162,7 +167,9 @@ def envoy(run: Path, upstream: int) -> Server:
     """Plain Envoy. Raises ``NotHere``."""
     port = _stand.free_port()
     config = run / "envoy.yaml"
-    config.write_text(_ENVOY.format(upstream=upstream, port=port))
+    config.write_text(
+        _ENVOY.format(upstream=upstream, port=port, types="type.googleapis.com/envoy.extensions")
+    )
     command = [_stand.program("envoy"), "--concurrency", "1", "-l", "error", "--base-id", "7"]
     return Server("envoy", [*command, "-c", str(config)], port, {})
 

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from django.core.management import call_command
 
-from tollkeeper.config import environment
 from tollkeeper.core import keys
 from tollkeeper.core.terms import (
     MICRO,
@@ -40,8 +39,8 @@ LOAD_KEYS = 10_000
 """Keys that the load goes through in turn."""
 SERVER_CORE, LOAD_CORE = "0", "1"
 BODY = (
-    '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"small","choices":[{"index":0,'
-    '"message":{"role":"assistant","content":"Hello there, how may I help you today?"},"finish_reason":"stop"}],'
+    '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"small",'
+    '"choices":[{"index":0,"message":{"role":"assistant","content":"Hello there, how may I help you today?"},"finish_reason":"stop"}],'
     '"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21}}'
 )
 UPSTREAM = """
@@ -99,31 +98,45 @@ def key_text(number: int) -> bytes:
     return keys.mint(number.to_bytes(24)).text.encode()
 
 
+def _terms() -> str:
+    return encode(
+        KeyTerms(
+            plan="bench",
+            limits=(
+                LimitTerms("second", "requests", 1_000_000, 1),
+                LimitTerms("hour", "units", 10**15, 3600),
+            ),
+            concurrency=10_000,
+            routes=("json", "chat", "tokens", "files"),
+        )
+    )
+
+
+def more_keys(home: Path, first: int, last: int) -> None:
+    """Put keys into the scratch book: ten for each customer."""
+    pepper, terms = (home / "secrets" / "pepper").read_bytes(), _terms()
+    rows = (
+        (n, keys.digest(key_text(n), pepper), 1 + n // 10, f"tenant-{n // 10}", "active", "", terms, None, n)
+        for n in range(first, last + 1)
+    )
+    with closing(sqlite3.connect(home / "book.sqlite3")) as book, book:
+        book.executemany(
+            "INSERT INTO delivery_keyentry (key_id, digest, customer_id, tenant, state, reason, terms,"
+            " expires_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+
+
 def furnish(home: Path, upstream_port: int, key_count: int = LOAD_KEYS) -> None:
     """Migrate the scratch book and fill it: one customer for ten keys, plenty of units, all limits on."""
     call_command("migrate", verbosity=0)
-    terms = KeyTerms(
-        plan="bench",
-        limits=(LimitTerms("second", "requests", 1_000_000, 1), LimitTerms("hour", "units", 10**15, 3600)),
-        concurrency=10_000,
-        routes=("json", "chat", "tokens", "files"),
-    )
-    pepper = (home / "secrets" / "pepper").read_bytes()
-    rows = (
-        (n, keys.digest(key_text(n), pepper), 1 + n // 10, f"tenant-{n // 10}", "active", "", encode(terms), None, n)
-        for n in range(1, key_count + 1)
-    )
-    customers = range(1, 2 + min(key_count, LOAD_KEYS) // 10)
+    more_keys(home, 1, key_count)
+    customers = range(1, 2 + key_count // 10)
     amount = 10**9 * MICRO
     with closing(sqlite3.connect(home / "book.sqlite3")) as book, book:
         book.executemany(
-            "INSERT INTO delivery_keyentry (key_id, digest, customer_id, tenant, state, reason, terms, expires_at,"
-            " version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        book.executemany(
-            "INSERT INTO usage_grant (key, customer_id, unit, amount, remaining, clawed, priority, effective_at,"
-            " scope, source, created_at) VALUES (?, ?, 'calls', ?, ?, 0, 0, 0, '', 'bench', 0)",
+            "INSERT INTO usage_grant (key, customer_id, unit, amount, remaining, clawed, priority,"
+            " effective_at, scope, source, created_at, renews) VALUES (?, ?, 'calls', ?, ?, 0, 0, 0, '', 'bench', 0, 0)",
             ((f"bench:{c}", c, amount, amount) for c in customers),
         )
         book.executemany(
@@ -145,16 +158,22 @@ def shop(upstream_port: int) -> GateTerms:
         routes=(
             RouteTerms("json", "/v1/json"),
             RouteTerms("chat", "/v1/chat/completions", methods=("POST",), protocol="openai"),
-            RouteTerms("tokens", "/v2/chat/completions", methods=("POST",), meter="tokens", protocol="openai"),
+            RouteTerms(
+                "tokens", "/v2/chat/completions", methods=("POST",), meter="tokens", protocol="openai"
+            ),
             RouteTerms("files", "/v1/files/{name}"),
         ),
-        upstreams=(UpstreamTerms("main", f"http://127.0.0.1:{upstream_port}", credential="BENCH_CREDENTIAL"),),
+        upstreams=(
+            UpstreamTerms("main", f"http://127.0.0.1:{upstream_port}", credential="BENCH_CREDENTIAL"),
+        ),
         models=(ModelTerms("small", MICRO, MICRO, max_output=100),),
     )
 
 
 @contextmanager
-def running(command: list[str], port: int, core: str, log: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], port: int, core: str, log: Path, **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server pinned to a core, until the end of the block."""
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -292,7 +311,9 @@ def _ms(text: str, share: str) -> float:
     return float(found[1]) * scale[found[2]] if found else float("nan")
 
 
-def measure(pid: int, port: int, script: Path, args: Mapping[str, str], seconds: int, connections: int) -> Measure:
+def measure(
+    pid: int, port: int, script: Path, args: Mapping[str, str], seconds: int, connections: int
+) -> Measure:
     """CPU per request of a server under load, after it was warmed up (leases drawn, pool filled)."""
     wrk(port, script, args, 2, connections)
     pids = tree(pid)
@@ -307,8 +328,3 @@ def measure(pid: int, port: int, script: Path, args: Mapping[str, str], seconds:
         rss_mib=rss_mib(pids),
         refused=int(seen["refused"]),
     )
-
-
-def home_secrets(home: Path) -> None:
-    """Secrets for a scratch home, if it has none."""
-    environment.create_secrets(home)

@@ -54,7 +54,11 @@ def run(scene: Scene) -> Outcome:
         figures.update(latency(scene, servers[:2], seconds))
     refused = sum(m.refused for played in (posts, gets, tokens) for one in played for m in one.values())
     figures["refused"] = refused
-    ok = refused == 0 and _at_least(figures, "ratio_nginx", 0.85) and _at_least(figures, "ratio_nginx_pure", 0.5)
+    ok = (
+        refused == 0
+        and _at_least(figures, "ratio_nginx", 0.85)
+        and _at_least(figures, "ratio_nginx_pure", 0.5)
+    )
     return Outcome(ok, figures)
 
 
@@ -70,7 +74,9 @@ def play(scene: Scene, servers: list[Server], load: tuple[str, str], rounds: int
         one: dict[str, Measure] = {}
         for server in servers:
             one[server.name] = _measure(scene, server, load, seconds, CONNECTIONS)
-            scene.say(number + 1, rounds, f"{load[0]} {load[1]} {server.name} {one[server.name].cpu_us:.1f} us")
+            scene.say(
+                number + 1, rounds, f"{load[0]} {load[1]} {server.name} {one[server.name].cpu_us:.1f} us"
+            )
         played.append(one)
     return played
 
