@@ -40,7 +40,8 @@ LOAD_KEYS = 10_000
 SERVER_CORE, LOAD_CORE = "0", "1"
 BODY = (
     '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"small",'
-    '"choices":[{"index":0,"message":{"role":"assistant","content":"Hello there, how may I help you today?"},"finish_reason":"stop"}],'
+    '"choices":[{"index":0,"message":{"role":"assistant","content":"Hello there, how may I help you'
+    ' today?"},"finish_reason":"stop"}],'
     '"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21}}'
 )
 UPSTREAM = """
@@ -136,7 +137,8 @@ def furnish(home: Path, upstream_port: int, key_count: int = LOAD_KEYS) -> None:
     with closing(sqlite3.connect(home / "book.sqlite3")) as book, book:
         book.executemany(
             "INSERT INTO usage_grant (key, customer_id, unit, amount, remaining, clawed, priority,"
-            " effective_at, scope, source, created_at, renews) VALUES (?, ?, 'calls', ?, ?, 0, 0, 0, '', 'bench', 0, 0)",
+            " effective_at, scope, source, created_at, renews)"
+            " VALUES (?, ?, 'calls', ?, ?, 0, 0, 0, '', 'bench', 0, 0)",
             ((f"bench:{c}", c, amount, amount) for c in customers),
         )
         book.executemany(

@@ -113,8 +113,7 @@ def leaf() -> ModuleType:
     if trouble:
         pytest.skip(trouble)
     assert build.build(only_parser=True) == ""
-    compiled_folder = compiled.folder() / "tollkeeper" / "gate"
-    [path] = compiled_folder.glob("_heads*.so")
+    [path] = compiled.parser_folder().glob("_heads*.so")
     spec = importlib.util.spec_from_file_location("tollkeeper.gate._heads", path)
     assert spec is not None
     assert spec.loader is not None

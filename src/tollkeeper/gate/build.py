@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tollkeeper.gate import compiled
@@ -50,52 +51,50 @@ def _run(command: list[str], folder: Path) -> str:
     )
 
 
-def _build_leaf(part: Path) -> str:
-    target = part / "tollkeeper" / "gate" / f"_heads{sysconfig.get_config_var('EXT_SUFFIX')}"
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _build_parser(part: Path) -> str:
+    target = part / f"_heads{sysconfig.get_config_var('EXT_SUFFIX')}"
     flags = ["-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{sysconfig.get_paths()['include']}"]
     return _run([_compiler() or "cc", *flags, str(compiled.ROOT / compiled.LEAF), "-o", str(target)], part)
 
 
-def _build_modules(part: Path, scratch: Path) -> str:
+def _build_modules(part: Path) -> str:
     if importlib.util.find_spec("mypyc") is None or importlib.util.find_spec("setuptools") is None:
         return "mypyc or setuptools is not installed"
+    scratch = part.with_name("scratch")
     for path in (Path("__init__.py"), Path("py.typed"), *compiled.sources()):
         target = scratch / "tollkeeper" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(compiled.ROOT / path, target)
     modules = ["--config-file=", "--strict", *(f"tollkeeper/{path}" for path in compiled.MODULES)]
     (scratch / "setup.py").write_text(_SETUP.format(modules=modules))
-    trouble = _run([sys.executable, "setup.py", "build_ext", "--build-lib", "out"], scratch)
-    if trouble:
-        return trouble
-    shutil.copytree(scratch / "out", part, dirs_exist_ok=True)
-    return ""
+    return _run([sys.executable, "setup.py", "build_ext", "--build-lib", str(part)], scratch)
+
+
+def _into(place: Path, make: Callable[[Path], str]) -> str:
+    """Make a folder whole or not at all; whoever else makes it at the same time makes the same."""
+    if place.is_dir():
+        return ""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent) as name:
+            part = Path(name) / "new"
+            part.mkdir()
+            trouble = make(part)
+            if not trouble and not place.is_dir():
+                part.rename(place)
+            return trouble
+    except OSError as error:
+        return "" if place.is_dir() else f"{place.parent}: {error.strerror}"
 
 
 def build(*, only_parser: bool = False) -> str:
     """Compile what can be compiled; gives an empty text, or one sentence on what could not and why."""
-    place = compiled.folder()
-    if (place / "complete").exists() or (only_parser and (place / "leaf").exists()):
-        return ""
-    trouble = obstacle()
+    trouble = obstacle() or _into(compiled.parser_folder(), _build_parser)
     if trouble:
         return f"nothing was compiled: {trouble}"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent) as name:
-        part, scratch = Path(name) / "new", Path(name) / "scratch"
-        part.mkdir()
-        trouble = _build_leaf(part)
-        if trouble:
-            return f"nothing was compiled: {trouble}"
-        (part / "leaf").touch()
-        if not only_parser:
-            trouble = _build_modules(part, scratch)
-            if not trouble:
-                (part / "complete").touch()
-        if place.exists():
-            place.rename(Path(name) / "old")
-        part.rename(place)
+    if only_parser:
+        return ""
+    trouble = _into(compiled.folder(), _build_modules)
     return f"only the parser was compiled: {trouble}" if trouble else ""
 
 

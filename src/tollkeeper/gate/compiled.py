@@ -8,6 +8,7 @@ plain modules run, which do the same. ``TOLLKEEPER_PURE=1`` asks for those.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import platform
 import sys
@@ -53,24 +54,33 @@ def sources() -> list[Path]:
     return sorted({LEAF, *core, *meters, *gate})
 
 
-def folder() -> Path:
-    """Where a build of the present sources lies, whether there is one or not."""
-    digest = hashlib.sha256(f"{platform.machine()} {sysconfig.get_config_var('EXT_SUFFIX')}".encode())
-    for path in sources():
-        digest.update(str(path).encode() + (ROOT / path).read_bytes())
+def _base() -> Path:
     place = os.environ.get("TOLLKEEPER_COMPILED")
-    base = Path(place) if place else ROOT.parents[1] / "build" / "compiled"
-    return base / digest.hexdigest()[:20]
+    return Path(place) if place else ROOT.parents[1] / "build" / "compiled"
+
+
+def _key(paths: list[Path]) -> str:
+    digest = hashlib.sha256(f"{platform.machine()} {sysconfig.get_config_var('EXT_SUFFIX')}".encode())
+    for path in paths:
+        digest.update(str(path).encode() + (ROOT / path).read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def parser_folder() -> Path:
+    """Where the compiled parser of the present source lies, whether there is one or not."""
+    return _base() / f"parser-{_key([LEAF])}"
+
+
+def folder() -> Path:
+    """Where a build of all present sources lies, whether there is one or not."""
+    return _base() / f"gate-{_key(sources())}"
 
 
 def kind() -> str:
     """Which build would run: ``compiled``, ``parser`` (only the parser is compiled) or ``pure``."""
-    if os.environ.get("TOLLKEEPER_PURE"):
+    if os.environ.get("TOLLKEEPER_PURE") or not parser_folder().is_dir():
         return "pure"
-    place = folder()
-    if (place / "complete").exists():
-        return "compiled"
-    return "parser" if (place / "leaf").exists() else "pure"
+    return "compiled" if folder().is_dir() else "parser"
 
 
 def activate() -> str:
@@ -78,11 +88,12 @@ def activate() -> str:
     found = kind()
     if found == "pure":
         return found
-    place = folder()
-    for name in PACKAGES:
-        package = sys.modules.get("tollkeeper." + name.replace("/", "."))
-        if package is None:
-            package = __import__("tollkeeper." + name.replace("/", "."), fromlist=["__path__"])
-        package.__path__.insert(0, str(place / "tollkeeper" / name))
-    sys.path.append(str(place))  # the group module of a mypyc build stands at the top
+    gate = importlib.import_module("tollkeeper.gate")
+    gate.__path__.insert(0, str(parser_folder()))
+    if found == "compiled":
+        place = folder()
+        for name in PACKAGES:
+            package = importlib.import_module("tollkeeper." + name.replace("/", "."))
+            package.__path__.insert(0, str(place / "tollkeeper" / name))
+        sys.path.append(str(place))  # the group module of a mypyc build stands at the top
     return found
