@@ -154,7 +154,9 @@ def _history(language: str) -> list[tuple[str, str]]:
 def version_changes(request: HttpRequest, number: int) -> HttpResponse:
     """What a version changed, word by word."""
     version, language = _public(number), policy_language()
-    document = render_changes(number, policy_queries.changes(number), language)
+    before = policy_queries.find_before(number)
+    policies = [one.policy for one in (version, before) if one is not None]
+    document = render_changes(number, policy_queries.changes(number), language, policies)
     return _document(request, document, _line(version, language))
 
 

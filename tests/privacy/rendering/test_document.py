@@ -258,7 +258,8 @@ def test_the_page_of_changes_puts_what_matters_first_and_marks_the_words():
         ("[keep.session]\ndays = 14", "[keep.session]\ndays = 15"),
         ("You cannot sign in.", "You will not be able to sign in."),
     )
-    document = render_changes(2, diff(old, new), "en")
+    document = render_changes(2, diff(old, new), "en", [new, old])
+    assert "How long we keep it: Sessions" in words_of(document)
     assert [section.id for section in document.sections] == ["material", "wording"]
     text = html.render_sections(document)
     assert "<del>14</del><ins>15</ins>" in text

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tollkeeper.core.policy_diff import Change, word_diff
+from tollkeeper.core.policy_schema import Policy
 from tollkeeper.privacy.rendering.document import (
     Document,
     Line,
@@ -36,8 +37,13 @@ _PARTS = {
 }
 
 
-def render_changes(number: int, changes: Sequence[Change], language: str) -> Document:
-    """The page of differences. Texts of other languages than ``language`` are left out."""
+def render_changes(
+    number: int, changes: Sequence[Change], language: str, policies: Sequence[Policy] = ()
+) -> Document:
+    """The page of differences. Texts of other languages than ``language`` are left out.
+
+    ``policies`` (the new one, then the old one) give their names to what changed.
+    """
     p = load(language)
     shown = [change for change in changes if _of(change, language)]
     sections = []
@@ -47,7 +53,9 @@ def render_changes(number: int, changes: Sequence[Change], language: str) -> Doc
     ):
         if chosen:
             heads = (p("diff.where"), p("diff.what"), p("diff.effect"))
-            rows = tuple((_where(change, p), _what(change, p), _effect(change, p)) for change in chosen)
+            rows = tuple(
+                (_where(change, p, policies), _what(change, p), _effect(change, p)) for change in chosen
+            )
             title = p(f"diff.{name}")
             sections.append(Section(name, title, (Table(title, heads, rows),)))
     if not sections:
@@ -61,12 +69,26 @@ def _of(change: Change, language: str) -> bool:
     return change.path[-1] not in ("en", "zh") or change.path[-1] == language
 
 
-def _where(change: Change, p: Phrases) -> Line:
+def _where(change: Change, p: Phrases, policies: Sequence[Policy]) -> Line:
     top = str(change.path[0])
     part = _PARTS.get(top, top)
     title = p.find(f"section.{part}") or p("glance.title")
     rest = [str(step) for step in change.path[1:] if step not in ("en", "zh")]
+    if rest:
+        named = (_name(policy, top, rest[0], p) for policy in policies)
+        rest[0] = next(filter(None, named), rest[0])
     return line(Mark(title), p("mark.colon") + " › ".join(rest) if rest else "")
+
+
+def _name(policy: Policy, top: str, key: str, p: Phrases) -> str:
+    """What people call a node: its title or name; of a keep rule the kinds of data it is for."""
+    if top == "keep":
+        kinds = [one.title[p.language] for one in policy.categories.values() if key in one.keep]
+        return p.comma.join(kinds)
+    nodes = getattr(policy, top)
+    node = nodes.get(key) if isinstance(nodes, dict) else None
+    title = getattr(node, "title", None)
+    return title[p.language] if title is not None else getattr(node, "name", "")
 
 
 def _what(change: Change, p: Phrases) -> Line:
