@@ -18,6 +18,7 @@ PUBLIC = ("home", "plans", "healthz", "dev_mail", "checkout", "contact", "imprin
 POST_ONLY = {
     "checkout_pay",
     "checkout_cancel",
+    "checkout_transfer",
     "console_plan_keep",
     "console_plan_payment",
     "console_privacy_copy",
@@ -25,6 +26,9 @@ POST_ONLY = {
     "desk_order_ask",
     "desk_order_clear",
     "desk_order_refund",
+    "desk_order_transfer",
+    "desk_statement",
+    "desk_transfer_assign",
     "desk_job_retry",
     "desk_job_cancel",
     "desk_ticket_close",
@@ -41,6 +45,9 @@ ELSEWHERE = (
     "letter",
     "console_ticket_file",
     "desk_ticket_file",
+    "desk_evidence",
+    "desk_refund_sent",
+    "desk_journal",
 )
 """Prefixes of names whose rooms test their own pages, or whose behaviour is the library's."""
 
@@ -72,6 +79,10 @@ def addresses(story: Story) -> dict[str, str]:
         "checkout_state": [story.number],
         "checkout_pay": [story.unpaid],
         "checkout_cancel": [story.unpaid],
+        "checkout_transfer": [story.unpaid],
+        "console_document_pdf": [story.number, receipt_of(story)],
+        "desk_order_transfer": [story.number],
+        "desk_transfer_assign": [999_999],
         "console_key_rules": key,
         "console_key_revoke": key,
         "console_key_replace": key,

@@ -33,6 +33,7 @@ class Environment:
     bank_account: tuple[str, ...] = ()
     smtp_url: str = ""
     mail_from: str = ""
+    vies_api: str = ""
 
     @property
     def keystore(self) -> Path:
@@ -95,6 +96,7 @@ def read() -> Environment:
         stripe_secrets=tuple(filter(None, os.environ.get("STRIPE_WEBHOOK_SECRET", "").split(","))),
         smtp_url=os.environ.get("TOLLKEEPER_SMTP", ""),
         mail_from=os.environ.get("TOLLKEEPER_MAIL_FROM", ""),
+        vies_api=os.environ.get("TOLLKEEPER_VIES", ""),
     )
 
 

@@ -211,6 +211,9 @@ PAYMENT_OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Name of a provider file → what it needs from outside."""
 
+# the Union's register of VAT numbers; nobody's number is looked up while the money is not real
+VIES_API = ENV.vies_api or ("https://ec.europa.eu/taxation_customs/vies/rest-api" if ENV.live else "")
+
 
 def _shop_says(file: str, section: str, name: str, otherwise: Any) -> Any:
     """One fact of a shop's file; mistakes in it are reported by `shop check`, not here."""
@@ -244,6 +247,7 @@ if ENV.smtp_url:  # smtps://user:password@host:465, or smtp://…:587, which ins
 EGRESS_STAND_INS: dict[str, frozenset[str]] = {}
 if not ENV.live:
     EGRESS_STAND_INS["stripe"] = frozenset({urlsplit(ENV.stripe_api).netloc} - {""})
+    EGRESS_STAND_INS["vies"] = frozenset({urlsplit(VIES_API).netloc} - {""})
     if ENV.smtp_url:
         EGRESS_STAND_INS["mail"] = frozenset({f"{EMAIL_HOST}:{EMAIL_PORT}"})
 

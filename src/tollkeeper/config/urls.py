@@ -6,6 +6,7 @@ from django.views.i18n import set_language
 from tollkeeper.web import brand, checkout, contact, dev_mail, errors, health, status, storefront
 from tollkeeper.web.console import (
     calls,
+    invoicing,
     key_rules,
     keys,
     orders,
@@ -17,6 +18,7 @@ from tollkeeper.web.console import (
     usage,
 )
 from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
+from tollkeeper.web.desk import money as desk_money
 from tollkeeper.web.desk import orders as desk_orders
 
 handler400 = errors.bad_request
@@ -50,6 +52,7 @@ urlpatterns = [
     path("checkout/<str:number>/cancelled", checkout.checkout_cancelled, name="checkout_cancelled"),
     path("checkout/<str:number>/state", checkout.checkout_state, name="checkout_state"),
     path("checkout/<str:number>/pay", checkout.pay_again, name="checkout_pay"),
+    path("checkout/<str:number>/transfer", checkout.pay_by_transfer, name="checkout_transfer"),
     path("checkout/<str:number>/cancel", checkout.cancel, name="checkout_cancel"),
     # customers
     path("console/", overview.overview, name="console"),
@@ -66,6 +69,11 @@ urlpatterns = [
     path("console/orders/", orders.order_list, name="console_orders"),
     path("console/orders/<str:number>/", orders.order_page, name="console_order"),
     path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
+    path(
+        "console/orders/<str:number>/documents/<str:label>/pdf/",
+        invoicing.document_pdf,
+        name="console_document_pdf",
+    ),
     path("console/plans/<str:number>/", plan.plan_page, name="console_plan"),
     path("console/plans/<str:number>/cancel/", plan.plan_cancel, name="console_plan_cancel"),
     path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
@@ -82,6 +90,7 @@ urlpatterns = [
         "console/support/<str:number>/files/<int:file_id>/", support.ticket_file, name="console_ticket_file"
     ),
     path("console/settings/", settings.profile, name="console_settings"),
+    path("console/settings/invoices/", invoicing.buyer, name="console_buyer"),
     path("console/privacy/", privacy.centre, name="console_privacy"),
     path("console/privacy/copy/", privacy.copy, name="console_privacy_copy"),
     path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
@@ -93,6 +102,13 @@ urlpatterns = [
     path("desk/orders/<str:number>/ask/", desk_orders.order_ask, name="desk_order_ask"),
     path("desk/orders/<str:number>/clear/", desk_orders.order_clear, name="desk_order_clear"),
     path("desk/orders/<str:number>/refund/", desk_orders.order_refund, name="desk_order_refund"),
+    path("desk/orders/<str:number>/transfer/", desk_money.transfer_seen, name="desk_order_transfer"),
+    path("desk/money/", desk_money.money_page, name="desk_money"),
+    path("desk/money/statement/", desk_money.statement, name="desk_statement"),
+    path("desk/money/journal.csv", desk_money.journal, name="desk_journal"),
+    path("desk/money/transfers/<int:transfer_id>/", desk_money.assign, name="desk_transfer_assign"),
+    path("desk/money/refunds/<uuid:refund_id>/", desk_money.refund_sent, name="desk_refund_sent"),
+    path("desk/disputes/<int:dispute_id>/evidence/", desk_money.evidence, name="desk_evidence"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),

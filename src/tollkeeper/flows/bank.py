@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from tollkeeper.catalog import queries as catalog
 from tollkeeper.core import statement
 from tollkeeper.core.money import show
+from tollkeeper.flows.disclosing import about_customer
+from tollkeeper.flows.purchase import begin_payment
 from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.kit.jobs import enqueue
+from tollkeeper.payments import queries as payment_queries
+from tollkeeper.payments import services as payments
 from tollkeeper.payments import transfers
 from tollkeeper.payments.registry import get_provider
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales import services as sales
+from tollkeeper.sales.queries import OrderView
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,41 @@ def instructions(customer_id: int, number: str) -> tuple[tuple[str, str], ...]:
     order = sales_queries.get_order(customer_id, number)
     amount = show(order.total_minor, order.currency, order.language)
     return tuple(get_provider("invoice").instructions(order.number, amount))  # type: ignore[attr-defined]
+
+
+def offered(order: OrderView) -> bool:
+    """Whether this order could be paid by transfer now, and is not waiting for one already."""
+    if order.status != "awaiting_payment" or not order.total_minor:
+        return False
+    renews = order.kind == "purchase" and order.lines[0].terms.kind == "subscription"
+    return not renews and "invoice" in catalog.current_shop().providers and not waiting(order)
+
+
+def waiting(order: OrderView) -> tuple[tuple[str, str], ...]:
+    """Where the customer is to send the money, if the order waits for a transfer; else nothing."""
+    if order.lifecycle != "open" or order.money != "unpaid":
+        return ()
+    tries = payment_queries.list_attempts(order.order_id)
+    if not any(row.provider == "invoice" and row.state in payments.OPEN for row in tries):
+        return ()
+    return instructions(order.customer_id, order.number)
+
+
+def pay_by_transfer(number: str) -> str:
+    """Take an order off the card page and wait for a transfer; answers where to go next.
+
+    The page is closed first, so that nobody pays twice. Raises ``NoSuchOrder``, ``CannotPay`` and
+    ``ProviderError``.
+    """
+    order = sales_queries.find_order(number)
+    if order is None:
+        raise sales.NoSuchOrder(number)
+    for _, provider, ask in payments.asked(order.order_id, order.number):
+        if ask.state in payments.OPEN and provider != "invoice":
+            with about_customer(order.customer_id):
+                get_provider(provider).expire(ask.reference)
+            reconcile(order.order_id)
+    return begin_payment(number, "invoice")
 
 
 def import_statement(content: bytes, currency: str) -> Imported:

@@ -50,11 +50,32 @@ def set_buyer(
     return row
 
 
-def note_vat(customer_id: int, valid: bool, now: dt.datetime) -> None:
-    """Keep what the register said of the number, and when."""
-    Buyer.objects.filter(customer_id=customer_id).exclude(vat_state="none").update(
-        vat_state="valid" if valid else "invalid", vat_checked_at=now
-    )
+@transaction.atomic
+def note_vat(customer_id: int, valid: bool, now: dt.datetime, *, number: str | None = None) -> bool:
+    """Keep what the register said of the number, and when.
+
+    ``number`` is the one that was asked for: an answer about another one than the buyer has
+    now says nothing, and False is answered.
+    """
+    row = Buyer.objects.select_for_update().filter(customer_id=customer_id).exclude(vat_state="none").first()
+    if row is None or (number is not None and row.vat_id != number):
+        return False
+    row.vat_state, row.vat_checked_at = "valid" if valid else "invalid", now
+    row.save(update_fields=["vat_state", "vat_checked_at"])
+    return True
+
+
+def vat_to_check(customer_id: int) -> str:
+    """The number that waits to be looked up, or empty text."""
+    row = Buyer.objects.filter(customer_id=customer_id, vat_state="unchecked").first()
+    if row is None or row.vat_id is None or isinstance(row.vat_id, ErasedText):
+        return ""
+    return row.vat_id
+
+
+def forget_buyer(customer_id: int) -> None:
+    """Drop the details; what documents have frozen stays for its statutory term."""
+    Buyer.objects.filter(customer_id=customer_id).delete()
 
 
 def tax_facts(customer_id: int) -> tuple[str, bool]:

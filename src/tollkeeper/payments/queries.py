@@ -247,6 +247,12 @@ def open_disputes(customer_id: int | None = None) -> tuple[DisputeView, ...]:
     return tuple(_dispute(row) for row in rows.order_by("respond_by", "pk"))
 
 
+def refunds_by_hand() -> tuple[RefundView, ...]:
+    """Refunds that somebody has to send by transfer, the oldest first."""
+    rows = Refund.objects.filter(state__in=["submitted", "pending"], attempt__provider="invoice")
+    return tuple(_refund(row) for row in rows.order_by("created_at"))
+
+
 def providers_in_use() -> tuple[str, ...]:
     """Names of the providers that hold money of ours."""
     return tuple(Attempt.objects.order_by("provider").values_list("provider", flat=True).distinct())

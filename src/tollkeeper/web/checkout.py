@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tollkeeper.accounts import services as accounts
 from tollkeeper.catalog import queries as catalog
-from tollkeeper.flows import purchase
+from tollkeeper.flows import bank, purchase
 from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
@@ -96,6 +96,20 @@ def pay_again(request: HttpRequest, customer_id: int, number: str) -> HttpRespon
 
 @require_POST
 @for_customer
+def pay_by_transfer(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /checkout/<number>/transfer: an invoice, and where to send the money."""
+    order = _mine(customer_id, number)
+    if bank.offered(order):
+        try:
+            bank.pay_by_transfer(number)
+        except (purchase.CannotPay, ProviderError):
+            messages.warning(request, _("That did not work just now. Nothing was charged; please try again."))
+            return redirect("checkout_return", number)
+    return redirect("console_order", number)
+
+
+@require_POST
+@for_customer
 def cancel(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     """POST /checkout/<number>/cancel: the customer wants it no more."""
     _mine(customer_id, number)
@@ -161,6 +175,7 @@ def _values(order: sales.OrderView, *, unknown: bool, left: bool, round_: int) -
         "station": station,
         "steps": stations.steps(order),
         "ways": stations.ways(order, station),
+        "transfer": bank.offered(order),
         "round": round_,
         "refresh_s": (1 if round_ < _QUICK_ROUNDS else 5) if watched else 0,
     }

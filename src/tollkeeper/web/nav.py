@@ -139,6 +139,7 @@ def desk(request: HttpRequest) -> tuple[Group, ...]:
             _present(
                 _item(request, _("Today"), "desk", "gauge"),
                 _item(request, _("Orders"), "desk_orders", "receipt-text"),
+                _item(request, _("Money"), "desk_money", "banknote"),
                 _item(request, _("Deliveries"), "desk_deliveries", "truck"),
                 _item(request, _("Customers"), "desk_customers", "users"),
                 _item(request, _("Letters"), "desk_tickets", "mail"),

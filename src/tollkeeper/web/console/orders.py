@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tollkeeper.delivery import queries as delivery
+from tollkeeper.flows import bank
 from tollkeeper.payments import queries as payments
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
@@ -51,6 +52,8 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
             "ways": stations.ways(order, station)
             if station.name in ("awaiting_payment", "delivered")
             else [],
+            "transfer": bank.waiting(order),
+            "transfer_offered": bank.offered(order),
             "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
         },

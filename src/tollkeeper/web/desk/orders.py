@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.core import money
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import refund
+from tollkeeper.flows import bank, refund
 from tollkeeper.flows.reconcile import clear_review, reconcile
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import ProviderError
@@ -20,6 +20,7 @@ from tollkeeper.payments.refunds import CannotRefund
 from tollkeeper.sales import queries as sales
 from tollkeeper.web import stations
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.desk.money import TransferForm
 
 
 @require_safe
@@ -50,6 +51,7 @@ def order_page(request: HttpRequest, number: str) -> HttpResponse:
             "refunds": payments.list_refunds(order.order_id),
             "disputes": payments.list_disputes(order.order_id),
             "refund_form": RefundForm(),
+            "transfer_form": TransferForm(auto_id="transfer_%s") if bank.waiting(order) else None,
             "attempts": payments.list_attempts(order.order_id),
             "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
@@ -80,6 +82,17 @@ class RefundForm(forms.Form):
         max_length=20,
         help_text=gettext_lazy("Empty: all that is left."),
     )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        choices=[
+            ("requested", gettext_lazy("The customer asks for it")),
+            ("goodwill", gettext_lazy("Goodwill")),
+            ("outage", gettext_lazy("It did not work")),
+            ("mistake", gettext_lazy("Our mistake")),
+            ("fraud", gettext_lazy("Fraud")),
+        ],
+    )
     revokes = forms.BooleanField(label=gettext_lazy("Take the rights back too"), required=False)
 
 
@@ -93,7 +106,12 @@ def order_refund(request: HttpRequest, number: str) -> HttpResponse:
     text = form.cleaned_data.get("amount", "")
     try:
         amount = money.parse(text, order.currency) if text else None
-        refund.request_refund(number, amount, revokes=form.cleaned_data.get("revokes", False))
+        refund.request_refund(
+            number,
+            amount,
+            reason=form.cleaned_data.get("reason") or "requested",
+            revokes=form.cleaned_data.get("revokes", False),
+        )
     except money.BadAmount as wrong:
         messages.error(request, str(wrong))
     except CannotRefund as no:

@@ -150,6 +150,12 @@ _WORDS = {
     "past_due": gettext_lazy("Payment missing"),
     "trialing": gettext_lazy("On trial"),
     "paused": gettext_lazy("Paused"),
+    # transfers
+    "recipient": gettext_lazy("Recipient"),
+    "iban": gettext_lazy("IBAN"),
+    "bic": gettext_lazy("BIC"),
+    "amount": gettext_lazy("Amount"),
+    "reference": gettext_lazy("Reference"),
     # documents
     "receipt": gettext_lazy("Receipt"),
     "invoice": gettext_lazy("Invoice"),

@@ -1,0 +1,186 @@
+"""GET /desk/money/: what banks and accountants want. Customers stand here by number only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.core import money
+from tollkeeper.core.statement import BadStatement
+from tollkeeper.flows import accounting, bank, dispute
+from tollkeeper.payments import queries as payments
+from tollkeeper.payments import transfers
+from tollkeeper.payments.providers import ProviderError
+from tollkeeper.sales import queries as sales
+from tollkeeper.sales.services import NoSuchOrder
+from tollkeeper.web.access import for_staff
+
+_SHOWN = 8
+"""Mistakes of a file that a message names."""
+
+
+class StatementForm(forms.Form):
+    """A bank's CSV file."""
+
+    file = forms.FileField(
+        label=gettext_lazy("Bank statement (CSV)"),
+        help_text=gettext_lazy("Date, amount and text; only incoming lines are taken, each once ever."),
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+    currency = forms.CharField(label=gettext_lazy("Currency"), min_length=3, max_length=3)
+
+
+class TransferForm(forms.Form):
+    """Money that somebody has seen come."""
+
+    amount = forms.CharField(label=gettext_lazy("Amount"), max_length=20)
+    booked_on = forms.DateField(
+        label=gettext_lazy("Booked on"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    mark = forms.CharField(
+        label=gettext_lazy("The bank's own number of it"),
+        max_length=50,
+        help_text=gettext_lazy("The same number twice counts once."),
+    )
+
+
+class SpanForm(forms.Form):
+    """Days of the books; the last one is included."""
+
+    since = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"}))
+
+
+@require_safe
+@for_staff
+def money_page(request: HttpRequest) -> HttpResponse:
+    """Disputes, transfers, refunds to be sent, and the journal."""
+    today = timezone.now().date()
+    month = today.replace(day=1)
+    return render(
+        request,
+        "desk/money.html",
+        {
+            "disputes": [(row, sales.order_by_id(row.order_id)) for row in payments.open_disputes()],
+            "transfers": transfers.unmatched(),
+            "refunds": [(row, sales.order_by_id(row.order_id)) for row in payments.refunds_by_hand()],
+            "statement_form": StatementForm(
+                initial={"currency": catalog.current_shop().currency}, auto_id="statement_%s"
+            ),
+            "span_form": SpanForm(initial={"since": month, "until": today}, auto_id="span_%s"),
+        },
+    )
+
+
+@require_POST
+@for_staff
+def statement(request: HttpRequest) -> HttpResponse:
+    """POST /desk/money/statement/: all lines of the file or none."""
+    form = StatementForm(request.POST, request.FILES)
+    if not form.is_valid():
+        messages.error(request, _("Choose a file and name its currency."))
+        return redirect("desk_money")
+    try:
+        made = bank.import_statement(
+            form.cleaned_data["file"].read(), form.cleaned_data["currency"].strip().upper()
+        )
+    except BadStatement as bad:
+        messages.error(request, _("Nothing was taken: %s") % "; ".join(bad.mistakes[:_SHOWN]))
+        return redirect("desk_money")
+    text = ngettext("%d new transfer", "%d new transfers", made.fresh) % made.fresh
+    told = {"new": text, "matched": made.matched, "known": made.known}
+    messages.success(request, _("%(new)s, %(matched)d of them matched, %(known)d known already.") % told)
+    return redirect("desk_money")
+
+
+@require_POST
+@for_staff
+def assign(request: HttpRequest, transfer_id: int) -> HttpResponse:
+    """POST /desk/money/transfers/<id>/: say which order a transfer is for."""
+    number = request.POST.get("number", "").strip().upper()
+    try:
+        bank.assign_transfer(transfer_id, number)
+    except NoSuchOrder:
+        messages.error(request, _("There is no order %s.") % number)
+    except LookupError:
+        messages.warning(request, _("Somebody was faster: this transfer has its order."))
+    else:
+        messages.success(request, _("The transfer counts for its order now."))
+    return redirect("desk_money")
+
+
+@require_POST
+@for_staff
+def transfer_seen(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/transfer/: an operator saw the money on the account."""
+    order = sales.find_order(number)
+    if order is None:
+        raise Http404
+    form = TransferForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise money.BadAmount(_("Amount, day and the bank's number are needed."))
+        given = form.cleaned_data
+        amount = money.parse(given["amount"], order.currency)
+        bank.confirm_transfer(number, amount, given["booked_on"], mark=given["mark"])
+    except ValueError as wrong:
+        messages.error(request, str(wrong))
+    except ProviderError:
+        messages.warning(request, _("Noted. The provider did not answer; the sweeper goes on asking."))
+    else:
+        messages.success(request, _("Noted."))
+    return redirect("desk_order", number)
+
+
+@require_POST
+@for_staff
+def refund_sent(request: HttpRequest, refund_id: uuid.UUID) -> HttpResponse:
+    """POST /desk/money/refunds/<id>/: a refund was sent by transfer."""
+    if str(refund_id) not in {str(row.refund_id) for row in payments.refunds_by_hand()}:
+        raise Http404
+    bank.refund_sent(str(refund_id))
+    messages.success(request, _("Noted: the money went back."))
+    return redirect("desk_money")
+
+
+@require_safe
+@for_staff
+def evidence(request: HttpRequest, dispute_id: int) -> HttpResponse:
+    """GET /desk/disputes/<id>/evidence/: what we can show the bank, as a file."""
+    if dispute_id not in {row.dispute_id for row in payments.open_disputes()}:
+        raise Http404
+    text = json.dumps(dispute.evidence(dispute_id), indent=2, ensure_ascii=False)
+    return _file(text, "application/json", f"evidence-{dispute_id}.json")
+
+
+@require_safe
+@for_staff
+def journal(request: HttpRequest) -> HttpResponse:
+    """GET /desk/money/journal.csv?since=&until=: the books of a span of days."""
+    form = SpanForm(request.GET)
+    if not form.is_valid():
+        return HttpResponse(_("Name two days: ?since=2027-01-01&until=2027-01-31"), status=400)
+    since, until = form.cleaned_data["since"], form.cleaned_data["until"]
+    try:
+        text = accounting.journal_csv(since, until + dt.timedelta(days=1), live=settings.ENV.live)
+    except ValueError as wrong:
+        return HttpResponse(str(wrong), status=400)
+    return _file(text, "text/csv; charset=utf-8", f"journal-{since}-{until}.csv")
+
+
+def _file(text: str, kind: str, name: str) -> HttpResponse:
+    response = HttpResponse(text, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
