@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tollkeeper.core import lockdown
+
 
 class BadOptions(Exception):
     """A setting cannot be used; one sentence says which, why, and what to do."""
@@ -52,6 +54,8 @@ def _number(name: str, default: int, low: int, high: int) -> int:
 def read() -> Options:
     """Read the environment; raises :class:`BadOptions`."""
     home = Path(os.environ.get("TOLLKEEPER_HOME", "var")).resolve()
+    if (home / lockdown.FILE).exists():
+        raise BadOptions(lockdown.SENTENCE)
     base = _number("TOLLKEEPER_PORT", 8000, 1, 65_500)
     gate_id = os.environ.get("TOLLKEEPER_GATE_ID", "gate-1")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", gate_id):
