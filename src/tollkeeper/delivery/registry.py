@@ -34,9 +34,6 @@ def at_home(title: str = "") -> Provisioner:
 
 def for_target(target: TargetTerms) -> Provisioner:
     """The provisioner of a relay account. Raises :class:`Refused` without its credential."""
-    known = _stand_ins.get(target.name)
-    if known is not None:
-        return known
     credential = os.environ.get(target.credential, "")
     if not credential:
         raise Refused("credential", f"the environment variable {target.credential} is empty")
@@ -47,6 +44,11 @@ def _build(name: str, door: Door) -> Provisioner:
     if name not in names():
         raise Refused("unknown_provisioner", f"there is no provisioner {name!r}")
     return cast("Provisioner", importlib.import_module(f"{PACKAGE}.{name}").build(door))
+
+
+def standing_in(target: str) -> Provisioner | None:
+    """What was put in the place of a target's provisioner, if anything."""
+    return _stand_ins.get(target)
 
 
 @contextmanager

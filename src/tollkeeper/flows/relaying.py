@@ -34,6 +34,9 @@ class NoTarget(LookupError):
 
 def provisioner(target: str) -> Provisioner:
     """The provisioner of a relay by its name. Raises :class:`NoTarget`, ``Refused``."""
+    known = registry.standing_in(target)
+    if known is not None:
+        return known
     terms: TargetTerms | None = catalog.current_shop().targets.get(target)
     if terms is None:
         raise NoTarget(target)
