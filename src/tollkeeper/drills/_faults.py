@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.forms import SignUp
-from tollkeeper.core.personal import Inventory, Model, Personal
+from tollkeeper.core.personal import Inventory, Model, Personal, Plain
 from tollkeeper.core.policy_nodes import Words
 from tollkeeper.core.policy_schema import Policy
 from tollkeeper.kit import append_only, audit
@@ -32,7 +32,7 @@ from tollkeeper.proofs import census, rights
 from tollkeeper.proofs.context import Context
 from tollkeeper.support import services as support
 
-_EMPTY = Words.model_construct(en="", zh="")
+EMPTY = Words.model_construct(en="", zh="")
 
 
 class Injector(ExitStack):
@@ -55,7 +55,7 @@ class Injector(ExitStack):
         self.attribute(Context, "policy", property(lambda _: changed))
         self.attribute(Context, "policy_hash", property(lambda _: digest))
 
-    def inventory(self, label: str, **columns: Personal) -> None:
+    def inventory(self, label: str, **columns: Personal | Plain) -> None:
         """Let probes see other columns of a model."""
         full = discovery.inventory()
         entry = full.models[label]
@@ -83,16 +83,18 @@ def person() -> uuid.UUID:
     return accounts.create_person("fault@example.org", "correct-h0rse battery").pk
 
 
-def _answer(status: int, body: str = "") -> Callable[..., HttpResponse]:
+def answer(status: int, body: str = "") -> Callable[..., HttpResponse]:
+    """A view that answers so."""
     return lambda request, *_, **__: HttpResponse(body, status=status)
 
 
-def _row(label: str, **facts: Any) -> Any:
+def row(label: str, **facts: Any) -> Any:
+    """A row of any table."""
     return census.model_of(label)._base_manager.create(**facts)
 
 
 def _left(processor: str, fields: str) -> None:
-    _row(
+    row(
         "trail.Disclosure", at=timezone.now(), processor=processor, purpose="order", fields=fields,
         size=1, outcome="sent",
     )  # fmt: skip
@@ -107,7 +109,7 @@ def _event(**facts: Any) -> None:
         "livemode": False,
         "sha256": "x",
     }
-    _row("payments.InboxEvent", created_at=timezone.now(), **{**usual, **facts})
+    row("payments.InboxEvent", created_at=timezone.now(), **{**usual, **facts})
 
 
 def wording_without_a_version(at: Injector) -> None:
@@ -170,7 +172,7 @@ def interest_never_balanced(at: Injector) -> None:
 
 
 def address_names_a_counter(at: Injector) -> None:
-    _row("accounts.CacheEntry", cache_key=":1:fault@example.org", value="", expires=timezone.now())
+    row("accounts.CacheEntry", cache_key=":1:fault@example.org", value="", expires=timezone.now())
 
 
 def improvement_reads_people(at: Injector) -> None:
@@ -202,7 +204,8 @@ def _kind(kind: str) -> str:
     return next(name for name, one in Context().policy.recipients.items() if one.kind == kind)
 
 
-def _contract_ended(at: Injector, kind: str) -> None:
+def contract_ended(at: Injector, kind: str) -> None:
+    """The contract with a kind of recipient ran out yesterday."""
     yesterday = timezone.now().date() - dt.timedelta(days=1)
 
     def change(policy: Policy) -> Policy:
@@ -216,7 +219,7 @@ def _contract_ended(at: Injector, kind: str) -> None:
 
 
 def hosting_contract_ended(at: Injector) -> None:
-    _contract_ended(at, "hosting")
+    contract_ended(at, "hosting")
 
 
 def authority_without_a_case(at: Injector) -> None:
@@ -238,11 +241,11 @@ def unregistered_cookie(at: Injector) -> None:
 
 
 def page_needs_a_cookie(at: Injector) -> None:
-    at.view("account_login", _answer(403))
+    at.view("account_login", answer(403))
 
 
 def public_page_needs_a_cookie(at: Injector) -> None:
-    at.view("plans", _answer(403))
+    at.view("plans", answer(403))
 
 
 def live_without_tls(at: Injector) -> None:
@@ -256,7 +259,7 @@ def sealed_value_replaced(at: Injector) -> None:
 
 
 def desk_for_everybody(at: Injector) -> None:
-    at.view("desk", _answer(200))
+    at.view("desk", answer(200))
 
 
 def trail_was_changed(at: Injector) -> None:
@@ -267,7 +270,7 @@ def trail_was_changed(at: Injector) -> None:
 
 def row_past_its_period(at: Injector) -> None:
     late = timezone.now() - dt.timedelta(days=60)
-    _row("sessions.Session", session_key="t1x", session_data="t1.a.b", expire_date=late)
+    row("sessions.Session", session_key="t1x", session_data="t1.a.b", expire_date=late)
 
 
 def erasure_leaves_rows(at: Injector) -> None:
@@ -283,14 +286,14 @@ def dashboard_counts_more(at: Injector) -> None:
     now = timezone.now()
     facts = {"key_id": 1, "customer_id": customer, "route": "r", "unit": "calls", "units": 1}
     sizes = {"bytes_in": 1, "bytes_out": 1, "latency_us": 1, "status": 200, "outcome": 0}
-    _row("usage.Call", request_id="req_x", gate_id="g", method="GET", called_at=now, **facts, **sizes)
+    row("usage.Call", request_id="req_x", gate_id="g", method="GET", called_at=now, **facts, **sizes)
     day = now.date()
-    _row("usage.Day", customer_id=customer, day=day, key_id=1, route="r", unit="calls", ok=2, units=2)
+    row("usage.Day", customer_id=customer, day=day, key_id=1, route="r", unit="calls", ok=2, units=2)
 
 
 def kept_without_a_ground(at: Injector) -> None:
     def change(policy: Policy) -> Policy:
-        keep = {name: rule.model_copy(update={"ground": _EMPTY}) for name, rule in policy.keep.items()}
+        keep = {name: rule.model_copy(update={"ground": EMPTY}) for name, rule in policy.keep.items()}
         return policy.model_copy(update={"keep": keep})
 
     at.policy(change)
@@ -301,7 +304,7 @@ def objection_is_ignored(at: Injector) -> None:
 
 
 def form_is_closed(at: Injector) -> None:
-    at.view("privacy_request", _answer(404))
+    at.view("privacy_request", answer(404))
 
 
 def age_is_not_asked(at: Injector) -> None:
@@ -332,7 +335,7 @@ def started_before_it_was_told(at: Injector) -> None:
 
 
 def contact_page_is_empty(at: Injector) -> None:
-    at.view("contact", _answer(200, "<form></form> /privacy/"))
+    at.view("contact", answer(200, "<form></form> /privacy/"))
 
 
 FAULTS: dict[str, Callable[[Injector], None]] = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from allauth.account import app_settings
+from django.conf import settings
+
 from tollkeeper.core import policy_rules
 from tollkeeper.core.policy_rules import overdue, placeholders
 from tollkeeper.core.policy_wording import check_wording
@@ -119,7 +122,14 @@ def necessity(ctx: Context) -> Evidence:
 
 @probe("G-50")
 def credentials(ctx: Context) -> Evidence:
-    """How many people guard their account with more than a password; small figures are not told."""
+    """What guards an account, and how many people use more than a password; small figures are not told."""
+    guards = {
+        "passkeys": "webauthn" in settings.MFA_SUPPORTED_TYPES,
+        "no_enumeration": settings.ACCOUNT_PREVENT_ENUMERATION is True,
+        "password_asked_again": settings.ACCOUNT_REAUTHENTICATION_REQUIRED is True,
+        "wrong_passwords_slowed": bool(app_settings.RATE_LIMITS.get("login_failed")),
+    }
+    require(all(guards.values()), "an account is not guarded as it should be", **guards)
     k = ctx.policy.use.k
     factors = census.model_of("mfa.Authenticator")._base_manager
     facts: dict[str, object] = {}
@@ -127,7 +137,7 @@ def credentials(ctx: Context) -> Evidence:
         number = factors.filter(type=kind).values("user_id").distinct().count()
         facts[kind] = number if number >= k else f"below {k}"
     keys = census.model_of("delivery.Key")._base_manager.filter(state="active").count()
-    return {**facts, "sessions_listed_for_their_owner": True, "active_keys": keys, "k": k}
+    return {**guards, **facts, "sessions_listed_for_their_owner": True, "active_keys": keys, "k": k}
 
 
 @probe("G-68")

@@ -13,7 +13,7 @@ from tollkeeper.privacy.canary import Scanner
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.planting import planted, scan
-from tollkeeper.proofs.probe import Evidence, NotUsed, probe, require
+from tollkeeper.proofs.probe import Broken, Evidence, NotUsed, probe, require
 
 _TOLD = {
     "Cookie": "sessionid=canary",
@@ -31,9 +31,8 @@ _ASK = """
 import json, sys
 from tollkeeper.gate.parser import parse_request
 raw = sys.stdin.buffer.read()
-head = parse_request(raw, len(raw) - 2)
-fields = head[5].decode("latin-1") if isinstance(head, tuple) else "refused " + str(head)
-print(json.dumps({"fields": fields}))
+head = parse_request(raw, len(raw) - 4)
+print(json.dumps({"fields": head[5].decode("latin-1") if isinstance(head, tuple) else None}))
 """
 
 
@@ -62,6 +61,8 @@ def upstreams(ctx: Context) -> Evidence:
         [sys.executable, "-c", _ASK], input=raw, capture_output=True, timeout=30, check=True
     )
     told = json.loads(answer.stdout)["fields"]
+    if told is None:
+        raise Broken("the gate did not read the request")
     names = {line.split(":", 1)[0].strip().lower() for line in told.splitlines() if ":" in line}
     extra = sorted(names - _PASS)
     require(
