@@ -33,6 +33,7 @@ def play(kind: str, name: str, *, size: str, seed: int, as_json: bool) -> None:
     """
     if size not in ("quick", "full"):
         raise Refused(f"--size is quick or full, not {size!r}")
+    name = name.replace("-", "_")  # as people write a name
     known = plugins.names(_PACKAGES[kind])
     if name != "all" and name not in known:
         raise Refused(f"there is no {kind} {name!r}; there are: {', '.join(known)}")
