@@ -51,7 +51,7 @@ def mistakes(*changes: tuple[str, str], text: str = TEXT) -> dict[str, str]:
             "'marketing'",
         ),
         ('sources = ["stripe"]', 'sources = ["facebook"]', "categories.payment.sources", "'facebook'"),
-        ('keep = ["support"]', 'keep = ["forever"]', "categories.support.keep", "'forever'"),
+        ('keep = ["support", "attachment"]', 'keep = ["forever"]', "categories.support.keep", "'forever'"),
         (
             'role = "processor"\nkind = "payment"',
             'role = "buyer"\nkind = "payment"',
