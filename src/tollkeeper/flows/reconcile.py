@@ -89,10 +89,19 @@ def _settle(row: Any, truths: list[Truth], now: dt.datetime) -> None:
     if settled.fulfil and _subscribed(row, truths, now):
         for line_id in settled.line_ids:
             enqueue("fulfil_line", f"fulfil:{line_id}", line_id=line_id)
+            _expect(line_id, now)
         if row.kind == "change":
             enqueue("apply_change", f"change:{row.pk}", order_id=row.pk)
         receipts.issue_for(row.pk, now)
     _follow_up(row, settlement, settled.late, now)
+
+
+def _expect(line_id: int, now: dt.datetime) -> None:
+    """What is paid for is looked after when its time of delivery is up; see ``flows.undelivered``."""
+    line = sales_queries.get_line(line_id)
+    if line.amount_minor:
+        due_at = now + dt.timedelta(seconds=line.terms.deliver_within_s)
+        enqueue("check_delivery", f"late:{line_id}", run_at=due_at, line_id=line_id)
 
 
 def _follow_up(row: Any, settlement: Settlement, late: bool, now: dt.datetime) -> None:
