@@ -75,10 +75,7 @@ def shop(
     relay.spend_delay_s = 0
     target = TargetTerms("there", "x", "http://relay.test", "X", resale_allowed=True, options=options)
 
-    class Facts:
-        targets = {"there": target}  # noqa: RUF012
-
-    monkeypatch.setattr(relaying.catalog, "current_shop", Facts)
+    monkeypatch.setattr(relaying, "_targets", lambda: ["there"])
     with registry.stand_in("there", build(Door(timezone.now, target, "adm", Line(relay.app)))):
         yield Shop(relay, target)
 

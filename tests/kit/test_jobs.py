@@ -213,6 +213,16 @@ def test_a_schedule_is_enqueued_once_a_turn_and_missed_turns_are_not_made_up() -
 
 
 @pytest.mark.django_db
+def test_a_new_run_takes_the_place_of_one_that_was_given_up() -> None:
+    for _ in range(2):
+        job_runner.step_schedules()
+    Job.objects.filter(kind="t_tick").update(state="dead")
+    Schedule.objects.filter(pk="t_tick").update(next_at=timezone.now() - dt.timedelta(seconds=1))
+    job_runner.step_schedules()
+    assert sorted(Job.objects.filter(kind="t_tick").values_list("state", flat=True)) == ["cancelled", "ready"]
+
+
+@pytest.mark.django_db
 def test_finished_runs_of_schedules_are_forgotten_and_other_jobs_are_kept() -> None:
     old = timezone.now() - dt.timedelta(days=3)
     for kind in ("t_tick", "t_quick"):
@@ -286,7 +296,12 @@ def test_a_worker_that_slept_too_long_does_nothing_when_it_wakes(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_in_this_process_wakes_quickly_keeps_long_jobs_and_stops(tmp_path: Path) -> None:
+def test_a_worker_in_this_process_wakes_quickly_keeps_long_jobs_and_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for registered in (job_runner.KINDS, job_runner.SCHEDULES, job_runner.LOOPS):
+        for name in [name for name in registered if not name.startswith("t_")]:
+            monkeypatch.delitem(registered, name)
     stop = threading.Event()
     worker = threading.Thread(target=job_runner.run_worker, args=(stop,))
     worker.start()

@@ -149,10 +149,17 @@ def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
     return True
 
 
+def _targets() -> list[str]:
+    try:
+        return list(catalog.current_shop().targets)
+    except catalog.NoShop:
+        return []
+
+
 @schedule("probe_relays", every_s=300)
 def probe_relays(context: Context) -> None:
     """Ask each relay what it can do; one that does not answer sells nothing new, and goes on running."""
-    for name in catalog.current_shop().targets:
+    for name in _targets():
         try:
             facts, reason = provisioner(name).probe(), ""
         except ProvisionerError as error:
@@ -164,7 +171,7 @@ def probe_relays(context: Context) -> None:
 @schedule("sweep_relays", every_s=600)
 def sweep_relays(context: Context) -> None:
     """Compare all keys of ours at each relay with our rows: snapshots, orphans, losses, differences."""
-    for name in catalog.current_shop().targets:
+    for name in _targets():
         try:
             sweep(name)
         except ProvisionerError as error:

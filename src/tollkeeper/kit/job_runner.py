@@ -168,9 +168,17 @@ def step_schedules() -> int:
         with transaction.atomic():
             mine = Schedule.objects.filter(pk=kind, next_at=to_micros(row.next_at))
             if mine.update(next_at=after, every_us=int(every_s * 1e6)):
+                _supersede(kind)
                 enqueue(kind, f"{kind}@{row.next_at:%Y-%m-%dT%H:%M:%S.%f}")
                 turned += 1
     return turned
+
+
+def _supersede(kind: str) -> None:
+    """A new run takes the place of one that waits or was given up: one dead letter per schedule at most."""
+    Job.objects.filter(kind=kind, state__in=("ready", "dead")).update(
+        state=states.step(states.JOB, "dead", "cancel"), finished_at=timezone.now()
+    )
 
 
 @schedule("prune_jobs", every_s=3600)
@@ -182,9 +190,15 @@ def prune_jobs(context: Context) -> None:
 def prune(older_than: dt.timedelta = dt.timedelta(days=1)) -> int:
     """Forget finished runs of schedules; other jobs are kept as long as the policy says."""
     done = Job.objects.filter(
-        state="done", kind__in=list(SCHEDULES), finished_at__lt=timezone.now() - older_than
+        state__in=("done", "cancelled"), kind__in=list(SCHEDULES), finished_at__lt=timezone.now() - older_than
     )
     return done.delete()[0]
+
+
+def prune_done(older_than: dt.timedelta, now: dt.datetime) -> int:
+    """Forget every job that ended, well or not, longer ago than ``older_than``; how many."""
+    ended = Job.objects.filter(state__in=("done", "dead", "cancelled"), finished_at__lt=now - older_than)
+    return ended.delete()[0]
 
 
 def _turn_schedules() -> None:
