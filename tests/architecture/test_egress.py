@@ -28,6 +28,8 @@ CLIENTS = {
 MAY = {
     "kit/egress.py": "the door",
     "payments/providers/stripe.py": "speaks through the session that the door gives it",
+    "delivery/registry.py": "names the errors of the session that the door gives it",
+    "drills/_gates.py": "talks to gates that it started itself",
     "cli/ports.py": "looks which ports of this machine are free",
     "cli/touring/browser.py": "plays a customer against our own pages",
     "cli/touring/caller.py": "plays a customer against our own gate",

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
-from tollkeeper.kit import mail
+from tollkeeper.kit import egress, mail
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.privacy import policy_queries
 from tollkeeper.support import queries as tickets
@@ -107,7 +107,9 @@ def _mail(number: str, template: str, *, with_words: bool) -> None:
         "guest": guest,
         "words": ours[-1] if with_words and guest and ours else "",
     }
-    mail.send(template, address, values, language=ticket.language)
+    owner = accounts.get_customer(ticket.customer_id).owner_id if ticket.customer_id is not None else None
+    with egress.about(subject=owner):
+        mail.send(template, address, values, language=ticket.language)
 
 
 @job("mail_ticket_receipt", purpose="support")

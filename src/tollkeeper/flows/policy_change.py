@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.states import IllegalStep
-from tollkeeper.kit import mail
+from tollkeeper.kit import egress, mail
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.privacy import policy_queries, policy_store
 from tollkeeper.privacy.rendering.phrases import load
@@ -54,7 +54,8 @@ def tell_policy_change(context: Context, number: int, part: int) -> None:
         if address is None:
             policy_store.notice_sent(notice_id, timezone.now(), bounced=True)
             continue
-        _tell(number, address, accounts.language_of(subject))
+        with egress.about(subject=subject):
+            _tell(number, address, accounts.language_of(subject))
         policy_store.notice_sent(notice_id, timezone.now())
     if len(waiting) == BATCH:
         enqueue("tell_policy_change", f"policy:{number}:tell:{part + 1}", number=number, part=part + 1)
