@@ -17,7 +17,9 @@ INVENTORY = {
         columns={
             "id": Plain("key"),
             "customer": Plain("link"),
-            "name": Personal("key", "delivery", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True),
+            "name": Personal(
+                "key", "delivery", "security", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True
+            ),
             "prefix_hint": _key(),
             "digest": _key(export=Export.WITHHELD),
             "unit": Plain("config"),
