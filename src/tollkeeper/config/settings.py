@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "tollkeeper.delivery",
     "tollkeeper.usage",
     "tollkeeper.support",
+    "tollkeeper.outbox",
     "tollkeeper.privacy",
     "tollkeeper.web",
     "django.contrib.auth",
@@ -107,7 +108,8 @@ def _book() -> dict[str, Any]:
         "PASSWORD": unquote(url.password or ""),
         "HOST": url.hostname or "",
         "PORT": url.port or "",
-        "OPTIONS": {"pool": True},
+        # room for every thread of a process: the default of four makes a fifth one wait and then fail
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 32, "timeout": 10}},
     }
 
 
