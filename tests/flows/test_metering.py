@@ -311,6 +311,16 @@ def test_a_journal_that_is_not_here_lapses_nothing(intake: Intake, gate: Gate) -
         assert Lease.objects.get().state == "open"
 
 
+def test_a_gate_whose_disk_is_lost_can_be_written_off(gate: Gate) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        give(10)
+        gate.draw(CUSTOMER, 10, 10, now_us())
+        assert metering.write_off("gate-1") == 0, "it may still be alive"
+        clock.shift(600)
+        assert metering.write_off("gate-1") == 1
+        assert spendable() == 10
+
+
 def test_segments_stay_until_they_are_in_the_book_for_a_day(
     intake: Intake, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,13 @@ def gate_process(folder: Path) -> Process | None:
         os.close(descriptor)
 
 
+def running_gates() -> list[str]:
+    """Gates whose process lives, by the locks of their journals on this machine."""
+    folder = Path(settings.JOURNAL_FOLDER)
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [name for name in names if (process := gate_process(folder / name)) and process.alive]
+
+
 def lapse(intake: Intake) -> int:
     """Close leases that dead gate processes left; answers how many.
 
@@ -205,6 +212,15 @@ def meter(stop: threading.Event) -> bool:
     if not found and _turns["count"] % _LAPSE_EVERY == 0:
         lapse(_intake)
     return False
+
+
+def write_off(gate_id: str) -> int:
+    """Give back what a gate held whose disk is lost; answers how many leases that were.
+
+    For an operator who knows that its journal will never be read: what it charged and
+    did not tell is not charged. Leases that it may still renew are left alone.
+    """
+    return usage.lapse_leases(gate_id, drawn_before=timezone.now())
 
 
 @schedule("expire_grants", every_s=60, purpose="delivery")
