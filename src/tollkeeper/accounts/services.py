@@ -9,6 +9,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -16,7 +17,7 @@ from django.db import transaction
 from tollkeeper.accounts import queries
 from tollkeeper.accounts.models import Customer, User
 from tollkeeper.accounts.sessions import SessionStore
-from tollkeeper.kit import mail
+from tollkeeper.kit import egress, mail
 from tollkeeper.kit.bound import normalise_email
 from tollkeeper.kit.purposes import serving
 from tollkeeper.kit.sealed import ErasedText
@@ -81,6 +82,12 @@ def end_sessions(user_id: uuid.UUID) -> int:
     return len(keys)
 
 
+def end_all_sessions() -> int:
+    """Sign everybody out, after a restore; the number of sessions ended."""
+    UserSession.objects.all().delete()
+    return int(Session.objects.all().delete()[0])
+
+
 def freeze(user_id: uuid.UUID) -> None:
     """Let nobody sign in as this person any more, and sign them out everywhere."""
     with transaction.atomic():
@@ -112,6 +119,7 @@ def write_to(customer_id: int, template: str, context: Mapping[str, Any] | None 
         address = queries.email_for(customer_id)
     if address is None:
         return False
-    language = queries.language_of(queries.get_customer(customer_id).owner_id)
-    mail.send(template, address, context, language=language, **extra)
+    owner = queries.get_customer(customer_id).owner_id
+    with egress.about(subject=owner):
+        mail.send(template, address, context, language=queries.language_of(owner), **extra)
     return True

@@ -24,6 +24,15 @@ def start() -> environment.Environment:
     return env
 
 
+def refuse_if_locked() -> None:
+    """Raise :class:`Refused` while a restored book still holds people who were erased."""
+    from tollkeeper.core import lockdown
+    from tollkeeper.flows import restoring
+
+    if restoring.lock_if_restored():
+        raise Refused(lockdown.SENTENCE)
+
+
 def reach_book(env: Environment) -> None:
     """Raise :class:`Refused` if the book is a PostgreSQL that does not let us in, within five seconds."""
     if not env.database_url:

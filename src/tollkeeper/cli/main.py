@@ -24,6 +24,8 @@ COMMANDS = (
     "prove",
     "export",
     "erase",
+    "backup",
+    "restore",
     "bench",
     "drill",
 )

@@ -19,6 +19,7 @@ from tollkeeper.cli.fingerprint import fingerprint
 from tollkeeper.cli.supervisor import Program, Supervisor, python, say
 from tollkeeper.config import environment
 from tollkeeper.config.environment import Environment
+from tollkeeper.core import lockdown
 
 START_TIMEOUT_S = 60.0
 
@@ -38,6 +39,8 @@ def up(
             os.environ[f"TOLLKEEPER_{name}"] = value
     env = environment.read()
     home.prepare(env.home)
+    if (env.home / lockdown.FILE).exists():
+        raise Refused(lockdown.SENTENCE)
     descriptor = home.hold(env.home)
     try:
         programs = _programs(env)

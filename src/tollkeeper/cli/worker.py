@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-from tollkeeper.cli.django import start
+from tollkeeper.cli.django import refuse_if_locked, start
 
 
 def worker() -> None:
@@ -17,6 +17,7 @@ def worker() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     start()
+    refuse_if_locked()
     from tollkeeper import flows, proofs
     from tollkeeper.kit import egress_guard, purposes
     from tollkeeper.kit.jobs import run_worker

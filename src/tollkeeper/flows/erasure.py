@@ -14,10 +14,10 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.delivery import queries as deliveries
 from tollkeeper.delivery import services as delivery_verbs
-from tollkeeper.kit import audit, sealed
+from tollkeeper.kit import audit, erasure_journal, sealed
 from tollkeeper.kit.job_context import Context, Retry
 from tollkeeper.kit.jobs import enqueue, job
-from tollkeeper.privacy import discovery, erasing, policy_queries, requests
+from tollkeeper.privacy import discovery, erasing, holds, policy_queries, requests
 from tollkeeper.usage import queries as usage
 
 
@@ -32,6 +32,8 @@ class Receipt:
     tables: dict[str, int]
     kept: dict[str, int]
     seconds: float
+    held: frozenset[str] = frozenset()
+    """Tables that a hold order keeps; empty once everything is done."""
 
 
 def freeze(subject: uuid.UUID) -> None:
@@ -43,35 +45,43 @@ def freeze(subject: uuid.UUID) -> None:
             delivery_verbs.revoke_key(key.id, customer)
 
 
-def erase(subject: uuid.UUID) -> Receipt:
+def erase(subject: uuid.UUID, *, busy_too: bool = False) -> Receipt:
     """Erase a person now. Raises :class:`StillBusy` while a gate holds units of theirs.
 
-    The note in the trail is made before the first row goes, and the key is destroyed after
-    the rows are gone, so that a crash in between leaves either a person who can be erased
-    again or rows that nobody can read.
+    ``busy_too`` does not wait: nothing serves while a restored book is made good.
+
+    The notes in the journal and in the trail are made before the first row goes, and the key
+    is destroyed after the rows are gone, so that a crash in between leaves either a person who
+    can be erased again or rows that nobody can read. What a hold order names stays, with its
+    key, until the order is released; the receipt says so.
     """
     started = time.perf_counter()
     freeze(subject)
     customer = accounts.customer_of(subject)
-    if customer is not None and usage.has_open_leases(customer):
+    if not busy_too and customer is not None and usage.has_open_leases(customer):
         raise StillBusy("a gate still holds units of this person")
-    steps = erasing.preview(subject)
-    if not steps:
+    held = holds.held_tables(subject)
+    steps = erasing.preview(subject, held)
+    if not steps and not held:
         sealed.destroy(subject)
         return Receipt({}, {}, time.perf_counter() - started)
+    erasure_journal.note(subject, timezone.now(), kept=held)
     audit.record("subject.erase", subject=subject, object="accounts.User", note=f"tables:{len(steps)}")
-    done = erasing.erase_rows(subject)
-    sealed.destroy(subject)
+    done = erasing.erase_rows(subject, held)
+    if not held:
+        sealed.destroy(subject)
     left = [
         step.label for step in steps if not step.stays and discovery.rows_of(step.label, subject).exists()
     ]
     if left:
         raise RuntimeError(f"rows are left in {', '.join(left)}")
-    audit.record("subject.erased", object="accounts.User", note=f"tables:{len(done)}")
+    verb = "subject.erased_but_held" if held else "subject.erased"
+    audit.record(verb, object="accounts.User", note=f"tables:{len(done)}")
     return Receipt(
         {step.label: step.rows for step in done if not step.stays},
         {step.label: step.rows for step in done if step.stays},
         time.perf_counter() - started,
+        held,
     )
 
 
@@ -81,10 +91,20 @@ def erase_person(context: Context, request: str) -> None:
     subject = requests.find_subject(request)
     if subject is not None:
         try:
-            erase(subject)
+            receipt = erase(subject)
         except StillBusy:
             raise Retry(after_s=30) from None
+        if receipt.held:
+            return  # the request stays open: releasing the hold order takes it up again
     requests.answer_request(request)
+
+
+def release_hold(number: str, actor: uuid.UUID | None = None) -> None:
+    """Release a hold order; an erasure that waited for it goes on. Raises ``holds.Refused``."""
+    with transaction.atomic():
+        subject = holds.release(number, actor)
+        for waiting in requests.waiting_erasures(subject):
+            enqueue("erase_person", f"erase:{waiting}:{number}", request=waiting)
 
 
 def close_account(subject: uuid.UUID, *, at_once: bool = False) -> str:
@@ -97,5 +117,6 @@ def close_account(subject: uuid.UUID, *, at_once: bool = False) -> str:
         number = requests.open_request("erase", channel="console", subject=subject)
         freeze(subject)
         run_at = timezone.now() + dt.timedelta(hours=hours)
+        erasure_journal.note(subject, timezone.now(), "asked")
         enqueue("erase_person", f"erase:{number}", run_at=run_at, request=number)
     return number

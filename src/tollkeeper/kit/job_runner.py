@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from tollkeeper.core import states
@@ -41,8 +41,11 @@ def claim(kinds: list[str] | None = None) -> Context | None:
     A job that killed its workers as often as it may be tried is dead.
     """
     now = timezone.now()
-    due = Q(state="ready", run_at__lte=now) | Q(state="running", lease_until__lt=now)
-    found = list(Job.objects.filter(due, kind__in=kinds or list(KINDS)).order_by("run_at", "pk")[:CANDIDATES])
+    ours = Job.objects.filter(kind__in=kinds or list(KINDS)).order_by("run_at", "pk")
+    # two reads in the order of the index: one with OR would sort the whole backlog for every claim
+    ready = ours.filter(state="ready", run_at__lte=now)[:CANDIDATES]
+    lost = ours.filter(state="running", lease_until__lt=now)[:CANDIDATES]
+    found = sorted([*ready, *lost], key=lambda job: (job.run_at, job.pk))[:CANDIDATES]
     if found and found[0].state == "ready":
         random.shuffle(found)
     for job in found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -110,9 +110,29 @@ def steps() -> list[Step]:
     return made
 
 
-def preview(subject: uuid.UUID) -> list[Step]:
+def anchored(labels: Collection[str]) -> frozenset[str]:
+    """Tables with those that their rows hang on: what has to stay if the rows of ``labels`` stay."""
+    found, todo = set(labels), list(labels)
+    known = installed_models()
+    while todo:
+        for field in known[todo.pop()]._meta.concrete_fields:
+            if not isinstance(field, models.ForeignKey):
+                continue
+            above = field.related_model._meta.label
+            if above not in found:
+                found.add(above)
+                todo.append(above)
+    return frozenset(found)
+
+
+def preview(subject: uuid.UUID, kept: Collection[str] = ()) -> list[Step]:
     """The steps with the number of this person's rows, tables without any left out."""
-    counted = [Step(s.label, s.stays, s.columns, rows_of(s.label, subject).count()) for s in steps()]
+    spared = anchored(kept)
+    counted = [
+        Step(s.label, s.stays, s.columns, rows_of(s.label, subject).count())
+        for s in steps()
+        if s.label not in spared
+    ]
     return [step for step in counted if step.rows]
 
 
@@ -153,12 +173,14 @@ def _strip(model: type[models.Model], entry: Model, step: Step, rows: models.Que
     return len(keys)
 
 
-def erase_rows(subject: uuid.UUID) -> list[Step]:
+def erase_rows(subject: uuid.UUID, kept: Collection[str] = ()) -> list[Step]:
     """Carry the steps out in one transaction; the steps with the rows they touched.
 
+    Tables that a hold order names in ``kept`` are left, with those that their rows hang on.
     Raises :class:`BadPlan` before anything is changed. Doing it again does nothing.
     """
-    todo = steps()
+    spared = anchored(kept)
+    todo = [step for step in steps() if step.label not in spared]
     done = []
     with transaction.atomic():
         for step in todo:

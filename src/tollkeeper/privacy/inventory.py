@@ -1,8 +1,10 @@
 """What the tables of choices and requests hold."""
 
 from tollkeeper.core.personal import Export, Keep, Model, OnErasure, Personal, Plain
+from tollkeeper.privacy import inventory_cases
 
 INVENTORY = {
+    **inventory_cases.INVENTORY,
     "privacy.Choice": Model(
         path="subject",
         keep=Keep("choices", since="chosen_at"),

@@ -12,6 +12,20 @@ from django.utils import timezone
 from tollkeeper.core import states
 from tollkeeper.kit import append_only
 from tollkeeper.kit.sealed import SealedTextField
+from tollkeeper.privacy.case_models import AuthorityCase, Hold, MinorReport
+
+__all__ = [
+    "AuthorityCase",
+    "Breach",
+    "Choice",
+    "Hold",
+    "MinorReport",
+    "PolicyNotice",
+    "PolicyVersion",
+    "ProofRun",
+    "Request",
+    "Restriction",
+]
 
 
 class Choice(models.Model):

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
+from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from tollkeeper.core.personal import OnErasure
 from tollkeeper.core.policy_schema import Policy
-from tollkeeper.privacy.discovery import follow, installed_models, inventory
+from tollkeeper.privacy import holds
+from tollkeeper.privacy.discovery import follow, installed_models, inventory, rows_of
 
 _STAYS = (OnErasure.KEEP, OnErasure.PSEUDONYM, OnErasure.VAULT)
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """Rows of another table that cannot be without theirs: ``period`` None means as long as they exist."""
+
+    label: str
+    column: str
+    period: Period | None
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
-    """One rule over one table. ``since`` is empty where the closing of the account starts it."""
+    """One rule over one table. ``since`` is empty where the closing of the account starts it.
+
+    ``then`` is the rule's word; where it is ``anonymise``, rows that lead to nobody are done.
+    """
 
     label: str
     rule: str
     since: str
     days: int
     categories: tuple[str, ...]
+    then: str = "delete"
+    needed_by: tuple[Need, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +57,75 @@ class Stays:
     law: str
 
 
+def relations(model: type[models.Model]) -> list[Any]:
+    """Foreign keys of other tables to this one."""
+    found = model._meta.get_fields(include_hidden=True)
+    return [one for one in found if isinstance(one, ForeignObjectRel) and one.one_to_many | one.one_to_one]
+
+
 def periods(policy: Policy) -> Iterator[Period]:
     """Every rule over every table, longest rule of a table last."""
+    made: dict[str, Period] = {}
     for label, entry in sorted(inventory().models.items()):
         rules: dict[tuple[str, str], set[str]] = {}
         for name, column in entry.personal.items():
             keep = entry.keep_of(name)
             if keep is not None:
                 rules.setdefault((keep.rule, keep.since), set()).add(column.category)
-        for (rule, since), categories in sorted(rules.items(), key=lambda pair: policy.keep[pair[0][0]].days):
-            yield Period(label, rule, since, policy.keep[rule].days, tuple(sorted(categories)))
+        for rule, since in sorted(rules, key=lambda pair: policy.keep[pair[0]].days):
+            yield _period(policy, label, rule, since, tuple(sorted(rules[rule, since])), made)
+
+
+def _period(
+    policy: Policy, label: str, rule: str, since: str, categories: tuple[str, ...], made: dict[str, Period]
+) -> Period:
+    needs = []
+    for relation in relations(installed_models()[label]) if since else ():
+        child: Any = relation.related_model
+        key: Any = relation.field
+        cut = key.null or relation.on_delete is models.CASCADE
+        entry = inventory().models.get(child._meta.label)
+        if cut or entry is None or child._meta.label == label:
+            continue
+        keep = entry.keep if entry.personal else None
+        below = None
+        if keep is not None and keep.since:
+            below = made.get(child._meta.label) or _period(
+                policy, child._meta.label, keep.rule, keep.since, (), made
+            )
+        needs.append(Need(child._meta.label, key.name, below))
+    one = policy.keep[rule]
+    made[label] = Period(label, rule, since, one.days, categories, one.then, tuple(needs))
+    return made[label]
+
+
+def held() -> dict[str, list[uuid.UUID]]:
+    """Table → the people whose rows of it a hold order keeps."""
+    return holds.held_subjects()
+
+
+def _free(rows: models.QuerySet[Any], label: str) -> models.QuerySet[Any]:
+    """Without the rows that a hold order keeps."""
+    for subject in held().get(label, ()):
+        rows = rows.exclude(pk__in=rows_of(label, subject).values("pk"))
+    return rows
+
+
+def _not_needed(rows: models.QuerySet[Any], period: Period, now: dt.datetime) -> models.QuerySet[Any]:
+    for need in period.needed_by:
+        below = installed_models()[need.label]._base_manager.filter(**{need.column: models.OuterRef("pk")})
+        if need.period is not None:
+            ready = due(need.period, now)
+            if ready is not None:
+                below = below.exclude(pk__in=ready.order_by().values("pk"))
+        rows = rows.exclude(models.Exists(below))
+    return rows
+
+
+def leads(label: str) -> str:
+    """The lookup that ends at the person a row of this table leads to; empty where none does by a link."""
+    entry = inventory().models[label]
+    return entry.path.replace(".", "__") if entry.kind == "link" else ""
 
 
 def _before(period: Period, now: dt.datetime) -> tuple[str, Any]:
@@ -60,11 +136,19 @@ def _before(period: Period, now: dt.datetime) -> tuple[str, Any]:
 
 
 def due(period: Period, now: dt.datetime) -> models.QuerySet[Any] | None:
-    """Rows whose period is over; None where the closing of an account starts it."""
+    """Rows whose period is over; None where the closing of an account starts it.
+
+    Not what a hold order keeps, nor what a row within its own period cannot be without (the
+    order of an invoice that tax law keeps), nor what leads to nobody any more.
+    """
     if not period.since:
         return None
     lookup, limit = _before(period, now)
-    return installed_models()[period.label]._base_manager.filter(**{lookup: limit})
+    rows = installed_models()[period.label]._base_manager.filter(**{lookup: limit})
+    if period.then == "anonymise":
+        path = leads(period.label)
+        return _free(rows.filter(**{f"{path}__isnull": False}) if path else rows, period.label)
+    return _not_needed(_free(rows, period.label), period, now)
 
 
 def oldest(period: Period) -> Any:

@@ -121,6 +121,14 @@ def find_subject(number: str) -> uuid.UUID | None:
     return Request.objects.filter(number=number).values_list("subject_id", flat=True).first()
 
 
+def waiting_erasures(subject: uuid.UUID | None) -> list[str]:
+    """Numbers of a person's erasures that were not carried out to the end."""
+    if subject is None:
+        return []
+    rows = Request.objects.filter(subject_id=subject, kind="erase", answered_at__isnull=True)
+    return list(rows.values_list("number", flat=True))
+
+
 def requests_of(subject: uuid.UUID) -> list[RequestRow]:
     """A person's own requests, newest first."""
     return [_row(row) for row in Request.objects.filter(subject_id=subject).order_by("-received_at")]

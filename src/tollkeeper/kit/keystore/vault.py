@@ -154,6 +154,11 @@ def destroyed(subjects: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     return dead
 
 
+def tombstones() -> set[uuid.UUID]:
+    """Everybody whose key was destroyed."""
+    return set(SubjectKey.objects.filter(destroyed_at__isnull=False).values_list("subject", flat=True))
+
+
 def rewrap() -> int:
     """Wrap every key under the newest wrapping key; the number of rows changed. Can be repeated."""
     newest, kek = next(iter(ring.current().by_id.items()))

@@ -1,0 +1,106 @@
+"""Tables of what an operator decides about people: hold orders, reports of minors, authorities."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from tollkeeper.kit.sealed import SealedTextField
+
+
+def _hold() -> str:
+    return "H-" + secrets.token_hex(4).upper()
+
+
+def _minor() -> str:
+    return "M-" + secrets.token_hex(5).upper()
+
+
+def _authority() -> str:
+    return "A-" + secrets.token_hex(4).upper()
+
+
+class Hold(models.Model):
+    """A hold order: tables of one person that neither erasure nor retention may touch for now.
+
+    ``tables`` names them with commas. ``reviewer`` is a pseudonym of the audit trail.
+    """
+
+    number = models.CharField(max_length=12, unique=True, default=_hold, editable=False)
+    subject = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    record_set = models.CharField(max_length=20)
+    tables = models.CharField(max_length=2000)
+    ground = models.CharField(max_length=20)
+    authority = models.CharField(max_length=120, default="")
+    reviewer = models.CharField(max_length=32)
+    review_on = models.DateField()
+    made_at = models.DateTimeField(default=timezone.now)
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["subject", "released_at"], name="privacy_hold_subject"),)
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class MinorReport(models.Model):
+    """A report that an account is a child's. The reporter's words and address go after 90 days.
+
+    ``case`` is the reporter's own sealing subject. ``secret`` is a hash of what the
+    confirmation link holds. ``was_active`` lets a wrong report be undone.
+    """
+
+    number = models.CharField(max_length=16, unique=True, default=_minor, editable=False)
+    case = models.UUIDField(default=uuid.uuid4, editable=False)
+    subject = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    contact = SealedTextField(subject="case", null=True)
+    account = SealedTextField(subject="case", null=True)
+    words = SealedTextField(subject="case", null=True)
+    secret = models.CharField(max_length=64, default="")
+    state = models.CharField(max_length=12, default="received")
+    was_active = models.BooleanField(default=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    confirmed_at = models.DateTimeField(null=True)
+    decide_by = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["state", "decide_by"], name="privacy_minor_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.state})"
+
+
+class AuthorityCase(models.Model):
+    """A demand of an authority for data. Nothing leaves before two people have agreed.
+
+    ``opened_by``, ``checked_by`` are pseudonyms of the audit trail. ``gag_until`` is empty
+    where the person may be told at once. ``tables`` is the whole scope of the export.
+    """
+
+    number = models.CharField(max_length=12, unique=True, default=_authority, editable=False)
+    subject = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    authority = models.CharField(max_length=120)
+    country = models.CharField(max_length=2)
+    ground = models.CharField(max_length=200)
+    kind = models.CharField(max_length=16)
+    tables = models.CharField(max_length=2000, default="")
+    state = models.CharField(max_length=12, default="open")
+    form_ok = models.BooleanField(default=False)
+    jurisdiction_ok = models.BooleanField(default=False)
+    treaty_ok = models.BooleanField(default=False)
+    opened_by = models.CharField(max_length=32)
+    checked_by = models.CharField(max_length=32, default="")
+    opened_at = models.DateTimeField(default=timezone.now)
+    due_on = models.DateField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    gag_until = models.DateField(null=True)
+    told_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.state})"
