@@ -222,3 +222,28 @@ MORE: dict[str, Callable[[Injector], None]] = {
     "G-68": request_is_late,
 }
 """The fault of each promise of GetToken. Promises with the same fault turn red together."""
+
+_CONTRACTS = frozenset({"G-01", "G-25", "G-27", "G-29", "G-30", "G-47", "G-52", "G-53"})
+_ROLL_UP = frozenset({"G-05"})
+
+DEPENDS_MORE: dict[str, frozenset[str]] = {
+    **dict.fromkeys(_CONTRACTS, _CONTRACTS),  # contracts and tools are looked at by all of them
+    "G-07": frozenset({"G-02"}),  # the page's hash covers its parts
+    "G-12": frozenset({"G-05", "G-45"}),
+    "G-45": _ROLL_UP,
+    "G-46": _ROLL_UP,
+    "G-44": frozenset({"G-05", "G-08", "G-33", "G-68"}),  # a shop that is live is held to more
+    "G-08": frozenset({"G-05", "G-33", "G-44", "G-68"}),
+    "G-05": frozenset({"G-45"}),
+    "G-14": frozenset({"G-13"}),
+    "G-17": frozenset({"G-15"}),  # a purpose that was never balanced contradicts the policy's rules
+    "G-20": frozenset({"G-15"}),
+    "G-28": frozenset({"G-25", "G-35"}),
+    "G-34": frozenset({"G-31", "G-32", "G-33"}),
+    "G-37": frozenset({"G-41"}),
+    "G-38": frozenset({"G-41"}),
+    "G-41": frozenset({"G-37", "G-38"}),
+    **dict.fromkeys(("G-55", "G-56"), frozenset({"G-68"})),
+    **dict.fromkeys(("G-59", "G-60", "G-62"), frozenset({"G-57", "G-63"})),
+}
+"""As ``_faults.DEPENDS``."""

@@ -71,7 +71,7 @@ class Visitor:
         customer = accounts.ensure_customer(user)
         _, key = delivery.create_key(customer, name=self.nickname, terms=KeyTerms(plan="canary"))
         self.key = key.text
-        letter = {"contact": self.email, "title": "hello", "body": f"{self.letter} {self.card}"}
+        letter = {"contact": self.email, "title": "hello", "body": f"{self.letter}, card: {self.card}"}
         Client().post("/contact/", letter)
         Client().get(f"/plans/?email={self.email}", headers={"referer": f"https://example.org/{self.email}"})
         Client().post("/accounts/login/", {"login": self.email, "password": "wrong " + self.password})

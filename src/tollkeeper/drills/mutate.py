@@ -9,7 +9,7 @@ from django.db import transaction
 
 from tollkeeper.core.rehearsal import Figure, Outcome, Scene
 from tollkeeper.drills._faults import DEPENDS, FAULTS, Injector
-from tollkeeper.drills._faults_more import MORE
+from tollkeeper.drills._faults_more import DEPENDS_MORE, MORE
 from tollkeeper.drills._shop import open_shop
 from tollkeeper.proofs import running
 from tollkeeper.proofs.context import Context
@@ -21,6 +21,7 @@ SUMMARY = "One fault for each promise: exactly its row turns red, and those that
 def run(scene: Scene) -> Outcome:
     """Inject each fault alone; quick runs only the fault's own promise."""
     open_shop()
+    depends = {**DEPENDS, **DEPENDS_MORE}
     promised = Context().policy.promises
     faults = {name: fault for name, fault in {**FAULTS, **MORE}.items() if name in promised}
     before = {row.id for row in running.run() if row.status == running.BROKEN}
@@ -33,7 +34,7 @@ def run(scene: Scene) -> Outcome:
         caught += promise in red
         missed += [promise] * (promise not in red)
         same = {name for name, fault in faults.items() if fault is inject or _kin(name, promise)}
-        others = red - {promise} - DEPENDS.get(promise, frozenset()) - same
+        others = red - {promise} - depends.get(promise, frozenset()) - same
         strays += [f"{promise}>{other}" for other in sorted(others)]
     after = {row.id for row in running.run() if row.status == running.BROKEN}
     figures: dict[str, Figure] = {

@@ -93,7 +93,7 @@ def planted() -> Iterator[Canary]:
             session.save()
             needles["session id"] = session.session_key or ""
             ticket = support.open_ticket(
-                "canary", f"{needles['ticket']} {CARD}", customer_id=customer, owner=user.pk
+                "canary", f"{needles['ticket']}, card: {CARD}", customer_id=customer, owner=user.pk
             )
             yield Canary(user.pk, customer, ticket, needles)
             transaction.set_rollback(True)
