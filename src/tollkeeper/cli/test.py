@@ -12,11 +12,13 @@ from tollkeeper.cli.errors import Refused
 from tollkeeper.config import environment
 
 COVERED = ("--cov=tollkeeper", "--cov-report=term:skip-covered")
+MOST_AT_ONCE = 4
 
 
 def test(context: typer.Context) -> None:
     """Run the tests: all on SQLite, then those that use the book again on PostgreSQL.
 
+    Every core runs the tests of another file, up to four at once.
     Whatever you add goes to pytest, and then runs on SQLite alone;
     TOLLKEEPER_TEST_BOOK=postgresql chooses the other engine.
 
@@ -28,7 +30,9 @@ def test(context: typer.Context) -> None:
     if context.args:
         runs = [(os.environ.get("TOLLKEEPER_TEST_BOOK", "sqlite"), context.args)]
     else:
-        runs = [("sqlite", list(COVERED)), ("postgresql", ["-m", "django_db"])]
+        at_once = str(min(os.cpu_count() or 1, MOST_AT_ONCE))
+        side_by_side = ["--numprocesses", at_once, "--dist", "loadfile"]
+        runs = [("sqlite", [*COVERED, *side_by_side]), ("postgresql", ["-m", "django_db", *side_by_side])]
     codes = []
     for book, arguments in runs:
         typer.echo(f"— tests, book on {book} —")
