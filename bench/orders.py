@@ -1,0 +1,197 @@
+"""What an order costs a worker, with a thousand orders in the book and with very many.
+
+The worker's part is everything after the payer paid: events into the inbox, the look at
+Stripe, the order, receipt, key and units. Stripe is FakeStripe in this process; its own
+time is taken off. CPU time is the figure, as wall time swings with whatever else runs.
+Also on PostgreSQL where TOLLKEEPER_DRILL_DATABASE_URL names an empty database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from bench import _many_orders
+from samples.fakestripe.client import InProcess
+from samples.fakestripe.courier import Courier
+from samples.fakestripe.engine import Engine
+from samples.fakestripe.store import Store
+from tollkeeper import flows
+from tollkeeper.accounts import services as accounts
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.config import environment
+from tollkeeper.core.rehearsal import Figure, Outcome, Scene
+from tollkeeper.drills._shop import open_shop
+from tollkeeper.flows import purchase
+from tollkeeper.flows.reconcile import reconcile
+from tollkeeper.kit import job_runner
+from tollkeeper.kit.job_kinds import KINDS, SCHEDULES
+from tollkeeper.payments import queries as payments
+from tollkeeper.payments.providers.stripe import StripeProvider
+from tollkeeper.payments.registry import stand_in
+from tollkeeper.sales import queries as sales
+
+SUMMARY = "Orders per second and worker, and the cost of a look at an order in a small and in a large book."
+SECOND_BOOK = "TOLLKEEPER_DRILL_DATABASE_URL"
+SECRET = "whsec_bench"
+PLAN = "pack-10k"
+FEW = 1_000
+MANY, MANY_QUICK = 1_000_000, 10_000
+FLAT = 1.5
+"""A look in the large book may cost this many times one in the small book."""
+_ELSEWHERE = (
+    "import sys, django; django.setup(); from bench.orders import measure_elsewhere;"
+    " measure_elsewhere(*sys.argv[1:])"
+)
+
+
+class Stand:
+    """A shop with a till; ``stripe_s`` is the CPU time of the stand-in."""
+
+    def __init__(self) -> None:
+        store = Store()
+        self.client, self.serial, self.stripe_s = Client(), 0, 0.0
+        self.courier = Courier(store, SECRET, self._post)
+        self.engine = Engine(store, courier=self.courier)
+        line = InProcess(self.engine)
+        asked = line.request
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began = time.process_time()
+            try:
+                return asked(*args, **kwargs)
+            finally:
+                self.stripe_s += time.process_time() - began
+
+        line.request = timed  # type: ignore[method-assign]
+        self.provider = StripeProvider("sk_test_bench", (SECRET,), http_client=line)
+
+    def _post(self, body: bytes, signature: str) -> int:
+        return self.client.post(
+            "/hooks/stripe", body, content_type="application/json", headers={"Stripe-Signature": signature}
+        ).status_code
+
+    def buy(self) -> int:
+        """Somebody orders and pays; the id of the order. Nothing of ours has heard of the money yet."""
+        self.serial += 1
+        customer = accounts.ensure_customer(
+            accounts.create_person(f"payer-{self.serial}@bench.invalid", None)
+        )
+        number = purchase.start_order(customer, PLAN, catalog.get_plan(PLAN).prices[0].id)
+        purchase.begin_payment(number)
+        session = next(s for s in self.engine.store.all("session") if s["client_reference_id"] == number)
+        self.engine.bank.pay(session["id"], "ok")
+        order = sales.find_order(number)
+        assert order is not None
+        return order.order_id
+
+    def take_in(self) -> None:
+        """All that the hook and the worker do about it."""
+        while self.courier.waiting():
+            self.courier.deliver()
+        kinds = [kind for kind in KINDS if not kind.startswith("mail_") and kind not in SCHEDULES]
+        while (context := job_runner.claim(kinds)) is not None:
+            job_runner.run(context)
+
+    def cost_s(self, work: Callable[[], object]) -> float:
+        """CPU seconds of ``work`` without the stand-in's."""
+        began, before = time.process_time(), self.stripe_s
+        work()
+        return time.process_time() - began - (self.stripe_s - before)
+
+
+def run(scene: Scene) -> Outcome:
+    """Figures of this book, and with ``pg_`` before them those of PostgreSQL, if there is one."""
+    figures = measure(scene)
+    ok = _flat(figures)
+    if url := os.environ.get(SECOND_BOOK, ""):
+        other = _elsewhere(url, scene)
+        ok = ok and _flat(other)
+        figures |= {f"pg_{name}": value for name, value in other.items()}
+    return Outcome(ok, figures)
+
+
+def _flat(figures: dict[str, Figure]) -> bool:
+    return float(figures["reconcile_ms_many"] or 0) <= FLAT * float(figures["reconcile_ms_1k"] or 0)
+
+
+def measure(scene: Scene) -> dict[str, Figure]:
+    """Measure in the book of this process."""
+    many, orders = (MANY_QUICK, 10) if scene.quick else (MANY, 200)
+    open_shop()
+    flows.register()
+    stand = Stand()
+    figures: dict[str, Figure] = {"orders_few": FEW, "orders_many": many}
+    with stand_in(stand.provider):
+        stand.buy()
+        stand.take_in()
+        already = 0
+        for step, (name, goal) in enumerate((("1k", FEW), ("many", many))):
+            scene.say(step, 2, "books")
+            _many_orders.fill(already, goal)
+            already = goal - 1
+            figures |= {f"{key}_{name}": value for key, value in _one_book(stand, orders).items()}
+    scene.say(2, 2, "books")
+    return figures
+
+
+def _one_book(stand: Stand, orders: int) -> dict[str, Figure]:
+    for _ in range(2):  # caches of whatever kind are warm
+        stand.buy()
+        stand.take_in()
+    made = [stand.buy() for _ in range(orders)]
+    began = time.monotonic()
+    worker_s = stand.cost_s(stand.take_in)
+    wall_s = time.monotonic() - began
+    looks = [stand.cost_s(lambda n=number: reconcile(n)) for number in made]  # type: ignore[misc]
+    sweeps = [stand.cost_s(_sweep) for _ in range(20)]
+    return {
+        "orders_per_s": round(orders / worker_s, 1),
+        "orders_per_wall_s": round(orders / wall_s, 1),
+        "reconcile_ms": round(statistics.median(looks) * 1e3, 2),
+        "sweep_ms": round(statistics.median(sweeps) * 1e3, 2),
+    }
+
+
+def _sweep() -> None:
+    """What every worker asks the book all the time."""
+    now = timezone.now()
+    payments.stale_orders(now)
+    sales.expiring_orders(now)
+    job_runner.claim(["reconcile_order"])
+
+
+def _elsewhere(url: str, scene: Scene) -> dict[str, Figure]:
+    home = scene.home / "second"
+    environment.create_secrets(home)
+    given = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "TOLLKEEPER_HOME": str(home),
+        "TOLLKEEPER_KEYSTORE": str(home / "keystore.sqlite3"),
+    }
+    command = [sys.executable, "-c", _ELSEWHERE, str(home), str(scene.seed), scene.size]
+    done = subprocess.run(command, env=given, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(
+            f"the benchmark on the database of {SECOND_BOOK} did not end: is it there, and empty?"
+        )
+    return dict(json.loads(done.stdout))
+
+
+def measure_elsewhere(home: str, seed: str, size: str) -> None:
+    """The other process: writes its figures to stdout as JSON."""
+    if connection.introspection.table_names():
+        sys.exit(f"the database of {SECOND_BOOK} is not empty: give a scratch one")
+    sys.stdout.write(json.dumps(measure(Scene(Path(home), int(seed), size))))
