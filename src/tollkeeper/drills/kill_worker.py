@@ -32,8 +32,8 @@ SUMMARY = (
     "The worker is killed at every step of purchase, renewal, refund and dispute: same end, nothing twice."
 )
 SECOND_BOOK = "TOLLKEEPER_DRILL_DATABASE_URL"
-APART_S = 3600.0
-"""Between two processes: leases of the dead are over, retries are due."""
+APART_S = 600.0
+"""Between two processes: leases of the dead are over, retries are due, no promise of delivery is broken."""
 _ELSEWHERE = (
     "import sys, django; django.setup();"
     " from tollkeeper.drills.kill_worker import play_elsewhere; play_elsewhere(*sys.argv[1:])"
