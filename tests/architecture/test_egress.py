@@ -27,6 +27,7 @@ CLIENTS = {
 }
 MAY = {
     "kit/egress.py": "the door",
+    "kit/egress_pinned.py": "the door to addresses that customers name for their own webhooks",
     "payments/providers/stripe.py": "speaks through the session that the door gives it",
     "delivery/registry.py": "names the errors of the session that the door gives it",
     "drills/_gates.py": "talks to gates that it started itself",

@@ -48,8 +48,11 @@ ELSEWHERE = (
     "desk_evidence",
     "desk_refund_sent",
     "desk_journal",
+    "console_webhook",
+    "desk_webhook",
 )
 """Prefixes of names whose rooms test their own pages, or whose behaviour is the library's."""
+LISTS = {"console_webhooks", "desk_webhooks"}
 
 
 def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
@@ -105,7 +108,8 @@ def addresses(story: Story) -> dict[str, str]:
         "desk_job_retry": [999_999],
         "desk_job_cancel": [999_999],
     }
-    ours = [name for name in names(get_resolver().url_patterns) if not name.startswith(ELSEWHERE)]
+    every = names(get_resolver().url_patterns)
+    ours = [name for name in every if name in LISTS or not name.startswith(ELSEWHERE)]
     return {
         name: reverse(name, args=arguments.get(name)) for name in ours if not name.startswith("dev_mail_")
     }

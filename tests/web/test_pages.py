@@ -36,6 +36,7 @@ ELSEWHERE = (
     "console/close",
     "parts/thread",
     "console/ticket",
+    "console/webhook.",
     "desk/ticket",
     "desk/request",
     "storefront/letter",

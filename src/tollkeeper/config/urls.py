@@ -16,6 +16,7 @@ from tollkeeper.web.console import (
     settings,
     support,
     usage,
+    webhooks,
 )
 from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import money as desk_money
@@ -83,6 +84,8 @@ urlpatterns = [
         plan.plan_switch,
         name="console_plan_switch",
     ),
+    path("console/webhooks/", webhooks.webhook_list, name="console_webhooks"),
+    path("console/webhooks/<str:number>/", webhooks.webhook, name="console_webhook"),
     path("console/support/", support.ticket_list, name="console_support"),
     path("console/support/new/", support.ticket_new, name="console_ticket_new"),
     path("console/support/<str:number>/", support.ticket, name="console_ticket"),
@@ -109,6 +112,8 @@ urlpatterns = [
     path("desk/money/transfers/<int:transfer_id>/", desk_money.assign, name="desk_transfer_assign"),
     path("desk/money/refunds/<uuid:refund_id>/", desk_money.refund_sent, name="desk_refund_sent"),
     path("desk/disputes/<int:dispute_id>/evidence/", desk_money.evidence, name="desk_evidence"),
+    path("desk/webhooks/", webhooks.desk_webhook_list, name="desk_webhooks"),
+    path("desk/webhooks/<str:number>/", webhooks.desk_webhook, name="desk_webhook"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.terms import MICRO
+from tollkeeper.flows import announcing
 from tollkeeper.kit import mail
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.usage import queries as usage_queries
@@ -21,6 +22,7 @@ def tell(owners: set[Owner]) -> int:
         fresh = usage.raise_alerts(owners)
         for alert_id in fresh:
             enqueue("mail_alert", f"mail:alert:{alert_id}", alert_id=alert_id)
+            announcing.alert(alert_id)
     return len(fresh)
 
 
@@ -34,6 +36,7 @@ def _raise_endings() -> list[int]:
     fresh = usage.raise_endings()
     for alert_id in fresh:
         enqueue("mail_alert", f"mail:alert:{alert_id}", alert_id=alert_id)
+        announcing.alert(alert_id)
     return fresh
 
 

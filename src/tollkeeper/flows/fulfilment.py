@@ -16,7 +16,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.core import period as periods
 from tollkeeper.core.terms import GrantTerms
 from tollkeeper.delivery import services as delivery
-from tollkeeper.flows import relaying
+from tollkeeper.flows import announcing, relaying
 from tollkeeper.kit import mail
 from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.kit.jobs import Context, enqueue, job
@@ -108,6 +108,7 @@ def _grant_end(line: LineView, grant: GrantTerms, begins: dt.datetime) -> dt.dat
 def _finish(delivery_id: int, line: LineView, new_key: bool) -> None:
     if delivery.finish_delivery(delivery_id):
         sales_services.line_delivered(line.line_id, timezone.now())
+        announcing.order(line.order_id)
         name = "key_ready" if new_key else "units_added"
         enqueue("mail_delivery", f"mail:{name}:{line.line_id}", line_id=line.line_id, template=name)
 

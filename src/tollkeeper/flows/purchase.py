@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
-from tollkeeper.flows import receipts
+from tollkeeper.flows import announcing, receipts
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of, return_url
 from tollkeeper.flows.reconcile import clear_review, reconcile
@@ -197,4 +197,6 @@ def end_unpaid(order_id: int, event: str) -> bool:
                 get_provider(provider).expire(ask.reference)
     reconcile(order_id)
     with transaction.atomic():
-        return sales.end_unpaid(sales.lock_order(order_id), event, now=timezone.now())
+        ended = sales.end_unpaid(sales.lock_order(order_id), event, now=timezone.now())
+        announcing.order(order_id)
+    return ended

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.core.settlement import Collected, RenewalFact, Settlement, derive
-from tollkeeper.flows import receipts
+from tollkeeper.flows import announcing, receipts
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
@@ -56,6 +56,8 @@ def reconcile(order_id: int) -> OrderView:
             row = sales.lock_order(order_id)
             if row.version == order.version:
                 _settle(row, truths, timezone.now())
+                announcing.order(order_id)
+                announcing.payments(order_id)
                 break
     else:
         raise Restless("restless")

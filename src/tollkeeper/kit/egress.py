@@ -77,11 +77,21 @@ def about(subject: uuid.UUID | None = None, purpose: str = "") -> Iterator[None]
 
 
 def pass_message(
-    processor: str, purpose: str, *, host: str, fields: frozenset[str], size: int, encrypted: bool = True
+    processor: str,
+    purpose: str,
+    *,
+    host: str,
+    fields: frozenset[str],
+    size: int,
+    encrypted: bool = True,
+    own: Processor | None = None,
 ) -> None:
-    """Judge a message and note it; raises :class:`Refused`, having noted that too."""
+    """Judge a message and note it; raises :class:`Refused`, having noted that too.
+
+    ``own`` is the entry of a receiver that the person named; see ``kit.egress_pinned``.
+    """
     _outside_transaction()
-    register = _registers[0]() if _registers else {}
+    register = {own.name: own} if own else _registers[0]() if _registers else {}
     subject, purpose = _subject.get(), _purpose.get() or purpose
     message = Message(processor, purpose, host, fields, size, encrypted)
     refusal = judge(_with_stand_ins(register), message, timezone.now().date())

@@ -1,0 +1,110 @@
+"""What we tell programs of customers: the form of Standard Webhooks, and where it may go. Pure.
+
+Source: https://github.com/standard-webhooks/standard-webhooks (spec 1.0.0), symmetric ``v1``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+PREFIX = "whsec_"
+SECRET_BYTES = 32
+WAITS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Seconds between two tries: the spec's own schedule, three and a half days in all."""
+
+KINDS = ("order", "payment", "key", "quota")
+"""Families of events; an endpoint takes those it names."""
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class BadAddress(ValueError):
+    """An endpoint cannot be there. ``code``: ``form``, ``scheme``, ``user``, ``host`` or ``private``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The parts of an endpoint's URL; ``target`` is path and query."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def place(self) -> str:
+        """Host and, where it is not the usual one, port: the ``Host`` header."""
+        usual = {"https": 443, "http": 80}[self.scheme]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == usual else f"{host}:{self.port}"
+
+
+def read_address(url: str, *, local: bool = False) -> Address:
+    """The parts of a URL; ``local`` lets clear text and this machine pass. Raises :class:`BadAddress`."""
+    if len(url) > 500 or any(char <= " " or char == "\x7f" for char in url):
+        raise BadAddress("form")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadAddress("form") from None
+    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
+        raise BadAddress("scheme")
+    if parts.username is not None or parts.password is not None:
+        raise BadAddress("user")
+    host = (parts.hostname or "").rstrip(".")
+    if not host or not host.isascii():
+        raise BadAddress("host")
+    if not local and (host == "localhost" or host.endswith((".localhost", ".local", ".internal"))):
+        raise BadAddress("private")
+    literal = _literal(host)
+    if literal is not None and not local and not is_public(literal):
+        raise BadAddress("private")
+    query = f"?{parts.query}" if parts.query else ""
+    return Address(
+        parts.scheme, host, port or (443 if parts.scheme == "https" else 80), (parts.path or "/") + query
+    )
+
+
+def _literal(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, however it is dressed up."""
+    one = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(one, ipaddress.IPv6Address):
+        if one.ipv4_mapped is not None:
+            return is_public(str(one.ipv4_mapped))
+        if one.sixtofour is not None or one.teredo is not None or one in _NAT64:
+            return False
+    return one.is_global and not one.is_multicast
+
+
+def secret_text(secret: bytes) -> str:
+    """A secret as it is shown: ``whsec_…``."""
+    return PREFIX + base64.b64encode(secret).decode()
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """The ``webhook-signature`` of a message: ``v1,<base 64>`` over id, time and body."""
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    text = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+
+
+def wait_s(tries: int) -> int | None:
+    """Seconds until the next try after so many failed ones; None: no more."""
+    return WAITS_S[tries - 1] if 1 <= tries <= len(WAITS_S) else None
