@@ -140,7 +140,8 @@ class Teller:
                 go_on(dealings, acts, died_in=death.act)
             else:
                 live(dealings, acts, first=death.act + 1, last=len(acts) - 1)
-            return dealings.end_state(), dealings.creates()
+            with dealings.clock.rules():
+                return dealings.end_state(), dealings.creates()
 
         self._ahead += APART_S
         lived, count = in_child(begin)
