@@ -187,7 +187,6 @@ def test_the_anthropic_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> 
     )
     hello = [{"role": "user", "content": "hello"}]
     answer = client.messages.create(model="small", max_tokens=50, messages=hello)
-    assert answer.usage is not None, answer
     assert answer.usage.output_tokens == 15
     with client.messages.stream(model="small", max_tokens=50, messages=hello) as stream:
         assert "".join(stream.text_stream) == "Hello!"

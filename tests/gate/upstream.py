@@ -39,7 +39,8 @@ class ScriptedUpstream:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; first wake the thread that waits on the listener, or it lives on with its number."""
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def on(self, path: str) -> list[Seen]:
