@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from unittest import mock
 
 from tollkeeper.core import ledger
-from tollkeeper.core.rehearsal import Outcome, Scene
+from tollkeeper.core.rehearsal import Figure, Outcome, Scene
 from tollkeeper.drills import _ledger_tables
 from tollkeeper.drills._ledger_book import Violation, play
 from tollkeeper.drills._ledger_faults import FAULTS
@@ -29,7 +29,7 @@ def run(scene: Scene) -> Outcome:
     violations = sum(_breaks(scene.seed * 15_485_863 + n) for n in _told(scene, histories))
     missed = [name for name in FAULTS if not _found(name, scene)]
     tables = _ledger_tables.play(scene, 10 if scene.quick else 400)
-    figures = {
+    figures: dict[str, Figure] = {
         "histories": histories,
         "steps": histories * STEPS,
         "violations": violations,

@@ -139,8 +139,8 @@ def _schedule(
         for place, buyer in enumerate(buyers[: chance.randint(1, 3)]):
             line_id = number * 10 + place + 1
             lines.append((line_id, buyer))
-            ids = {"line_id": line_id, "customer_id": buyer, "target": name}
-            enqueue("drill_provide", f"drill:{line_id}", **ids)
+            key = f"drill:{line_id}"
+            enqueue("drill_provide", key, line_id=line_id, customer_id=buyer, target=name)
             _break(chance, relay, line, found)
             _work(clock, line, found, chance)
             found.shown_undelivered += _shown_too_early(line_id, buyer)
