@@ -39,7 +39,7 @@ class ScriptedUpstream:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Stop listening; first wake the thread that waits on the listener, or it lives on with its number."""
+        """Stop listening; the waiting thread is woken first, or it would live on with the old number."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
