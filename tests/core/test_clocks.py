@@ -1,12 +1,15 @@
 """Dated cases of the laws' calendars."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.core import clocks
+from tollkeeper.core import clocks, holidays
+from tollkeeper.core.rehearsal import Scene
+from tollkeeper.drills import clocks as drill
 
 DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2040, 1, 1))
 
@@ -56,3 +59,26 @@ def test_working_days_are_counted_one_by_one(start: dt.date, count: int) -> None
     end = clocks.add_working(start, count)
     days = [start + dt.timedelta(days=n) for n in range(1, (end - start).days + 1)]
     assert sum(clocks.is_working(one) for one in days) == count
+
+
+def test_the_drills_cases() -> None:
+    assert drill.run(Scene(Path(), 1)).figures["wrong"] == 0
+
+
+@given(DAYS, st.sampled_from(["", "DE", "FR", "IT"]), st.integers(0, 40))
+def test_the_earlier_of_two_laws_wins(received: dt.date, country: str, paused: int) -> None:
+    one = clocks.deadlines("access", ("gdpr",), received, country=country, paused_days=paused)
+    two = clocks.deadlines("access", ("ccpa",), received)
+    both = clocks.deadlines("access", ("gdpr", "ccpa"), received, country=country, paused_days=paused)
+    assert both.answer_on == min(one.answer_on, two.answer_on)
+    assert both.acknowledge_on == two.acknowledge_on
+    assert one.extended_on is not None
+    assert one.extended_on > one.answer_on
+
+
+def test_holidays_of_the_united_states() -> None:
+    assert {day.isoformat() for day in holidays.of_year("US", 2026)} == {
+        "2026-01-01", "2026-01-19", "2026-02-16", "2026-05-25", "2026-06-19", "2026-07-03",
+        "2026-09-07", "2026-10-12", "2026-11-11", "2026-11-26", "2026-12-25",
+    }  # fmt: skip
+    assert dt.date(2027, 12, 31) in holidays.of_year("US", 2027)  # New Year 2028 is a Saturday

@@ -11,6 +11,9 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from collections.abc import Collection
+from dataclasses import dataclass
+
+from tollkeeper.core import holidays
 
 Holidays = Collection[dt.date]
 NONE: Holidays = frozenset()
@@ -56,3 +59,54 @@ def ccpa_answer(received_on: dt.date, days: int = 45) -> dt.date:
 def earlier(*days: dt.date) -> dt.date:
     """Where several laws may apply, the earlier day wins."""
     return min(days)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """The days of one request: confirm receipt, answer, answer at the latest once extended.
+
+    ``acknowledge_on`` is None where no law sets it, ``extended_on`` None where nothing may be extended.
+    """
+
+    acknowledge_on: dt.date | None
+    answer_on: dt.date
+    extended_on: dt.date | None
+
+
+def deadlines(
+    kind: str, regimes: Collection[str], received_on: dt.date, *, country: str = "", paused_days: int = 0
+) -> Deadlines:
+    """The clock of a request under every law that may apply; of each day the earlier one wins.
+
+    ``paused_days`` are days spent waiting for the person to show who they are: they stop the
+    GDPR's clock (EDPB Guidelines 01/2022, no. 157) and never the CCPA's (11 CCR §7021(b)).
+    """
+    found = []
+    if "gdpr" in regimes or "ccpa" not in regimes:
+        found.append(_gdpr(received_on, country, paused_days))
+    if "ccpa" in regimes:
+        found.append(_ccpa(kind, received_on))
+    return Deadlines(
+        min((one.acknowledge_on for one in found if one.acknowledge_on), default=None),
+        min(one.answer_on for one in found),
+        min((one.extended_on for one in found), key=lambda day: day or dt.date.max)
+        if all(one.extended_on for one in found)
+        else None,
+    )
+
+
+def _gdpr(received_on: dt.date, country: str, paused_days: int) -> Deadlines:
+    def last(months: int) -> dt.date:
+        day = add_months(received_on, months) + dt.timedelta(days=paused_days)
+        return next_working(day, holidays.around(country, day))
+
+    return Deadlines(None, last(1), last(3))
+
+
+def _ccpa(kind: str, received_on: dt.date) -> Deadlines:
+    free = holidays.around("US", received_on)
+    if kind in ("opt_out", "limit", "object", "withdraw"):
+        return Deadlines(None, add_working(received_on, 15, free), None)
+    return Deadlines(
+        add_working(received_on, 10, free), ccpa_answer(received_on), ccpa_answer(received_on, 90)
+    )

@@ -221,4 +221,68 @@ TICKET = Machine(
 )
 """A conversation with support: ``open`` waits for us, ``answered`` for the person."""
 
-MACHINES = (ORDER, FULFILMENT, ATTEMPT, REFUND, DISPUTE, SUBSCRIPTION, KEY, LEASE, JOB, INBOX, POLICY, TICKET)
+_ANSWERS = {
+    "fulfil": "fulfilled",
+    "fulfil_partly": "partly_fulfilled",
+    "refuse": "refused",
+    "withdraw": "withdrawn",
+}
+REQUEST = Machine(
+    "request",
+    "received",
+    {
+        "received": {"acknowledge": "acknowledged", "ask": "verifying", **_ANSWERS},
+        "acknowledged": {"ask": "verifying", "extend": "extended", **_ANSWERS},
+        "verifying": {"show": "acknowledged", "lapse": "lapsed", **_ANSWERS},
+        "extended": {"ask": "verifying", **_ANSWERS},
+        "fulfilled": {},
+        "partly_fulfilled": {},
+        "refused": {},
+        "withdrawn": {},
+        "lapsed": {},
+    },
+)
+"""A request about personal data; ``verifying`` waits for the person to show who they are."""
+
+MINOR = Machine(
+    "report of a minor",
+    "received",
+    {
+        "received": {"confirm": "frozen", "lapse": "lapsed"},
+        "frozen": {"agree": "agreed", "reject": "rejected"},
+        "agreed": {},
+        "rejected": {},
+        "lapsed": {},
+    },
+)
+"""A report that an account is a child's: nothing happens before the reporter's address is confirmed."""
+
+AUTHORITY = Machine(
+    "authority case",
+    "open",
+    {
+        "open": {"check": "checked", "refuse": "refused"},
+        "checked": {"release": "released", "refuse": "refused"},
+        "released": {},
+        "refused": {},
+    },
+)
+"""An authority asks for data; whoever opened the case cannot be the one who checks it."""
+
+MACHINES = (
+    ORDER,
+    FULFILMENT,
+    ATTEMPT,
+    REFUND,
+    DISPUTE,
+    SUBSCRIPTION,
+    KEY,
+    LEASE,
+    JOB,
+    INBOX,
+    POLICY,
+    TICKET,
+    REQUEST,
+    MINOR,
+    AUTHORITY,
+)

@@ -77,9 +77,23 @@ class Request(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     due_on = models.DateField(null=True)
     answered_at = models.DateTimeField(null=True)
+    acknowledge_by = models.DateField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    extended_on = models.DateField(null=True)
+    """The last day for the answer once extended; the person is told before ``due_on``."""
+    paused_at = models.DateTimeField(null=True)
+    paused_days = models.IntegerField(default=0)
+    ground = models.CharField(max_length=40, default="")
+    """Why it is extended or refused: a code of ours."""
 
     class Meta:
         indexes = [models.Index(fields=["state", "due_on"], name="privacy_request_due")]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state__in=("refused", "extended")) | ~models.Q(ground=""),
+                name="privacy_refusal_has_a_ground",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} ({self.state})"

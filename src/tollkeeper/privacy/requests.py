@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -54,18 +54,20 @@ class RequestRow:
     answered_at: dt.datetime | None
 
 
-def _due(kind: str, regime: str, today: dt.date) -> dt.date:
+def clock_of(kind: str, regime: str, today: dt.date, paused_days: int = 0) -> clocks.Deadlines:
+    """The clock by law and by the policy's own word; the earlier day wins."""
     policy = policy_queries.get_current().policy
     if kind == "minor":
-        return today + dt.timedelta(hours=policy.children.decide_hours)
-    if kind == "opt_out":
-        return clocks.add_working(today, policy.clocks.ccpa_opt_out_working_days)
+        return clocks.Deadlines(None, today + dt.timedelta(hours=policy.children.decide_hours), None)
+    laws = ("gdpr", "ccpa") if regime == "ccpa" else ("gdpr",)
+    by_law = clocks.deadlines(kind, laws, today, country=policy.authority.country, paused_days=paused_days)
     if kind == "complaint":
-        return today + dt.timedelta(days=policy.clocks.complaint_answer_days)
-    month = clocks.gdpr_answer(today, policy.clocks.gdpr_answer_months)
-    if regime == "ccpa":
-        return clocks.earlier(month, clocks.ccpa_answer(today, policy.clocks.ccpa_answer_days))
-    return month
+        ours = today + dt.timedelta(days=policy.clocks.complaint_answer_days)
+    elif regime == "ccpa":
+        ours = clocks.ccpa_answer(today, policy.clocks.ccpa_answer_days)
+    else:
+        return by_law
+    return replace(by_law, answer_on=clocks.earlier(by_law.answer_on, ours))
 
 
 def open_request(
@@ -91,6 +93,7 @@ def open_request(
     if len(words) > MAX_WORDS:
         raise Refused(f"Please use at most {MAX_WORDS} characters.")
     now = timezone.now()
+    clock = clock_of(kind, regime, now.date())
     with transaction.atomic():
         row = Request.objects.create(
             kind=kind,
@@ -101,7 +104,8 @@ def open_request(
             contact=contact or None,
             words=strike_cards(words.strip()) or None,
             received_at=now,
-            due_on=_due(kind, regime, now.date()),
+            due_on=clock.answer_on,
+            acknowledge_by=clock.acknowledge_on,
         )
         audit.record("request.received", object=f"privacy.Request:{row.number}", subject=subject, note=kind)
     return row.number
