@@ -7,6 +7,8 @@ import random
 import time
 
 from tollkeeper.core import journal
+from tollkeeper.core.charges import Outcome as Ending
+from tollkeeper.core.charges import charge
 from tollkeeper.core.rehearsal import Outcome, Scene
 from tollkeeper.core.terms import MICRO, GateTerms, RouteTerms
 from tollkeeper.drills._gates import Gate, Yard, call, request
@@ -20,7 +22,7 @@ UNITS = 10_000_000
 
 
 def run(scene: Scene) -> Outcome:
-    """``lost``: calls that were answered or admitted and are not in the book; ``double``: charged twice."""
+    """``lost``: calls that somebody saw and the book does not have; ``double``: counted twice."""
     rounds, callers = (4, 8) if scene.quick else (100, 16)
     chance = random.Random(scene.seed)  # noqa: S311 - instants of a drill
     upstream = Upstream()
@@ -34,31 +36,57 @@ def run(scene: Scene) -> Outcome:
         asyncio.run(_hammer(gate, buyer.key, callers, chance.uniform(0.05, 0.6), answered))
         scene.say(number + 1, rounds, "kills")
     yard.close()
+    upstream.close()
     records = _records(yard)
-    admitted = {r.call_id for r in records if isinstance(r, journal.Admitted)}
-    settled = [r for r in records if isinstance(r, journal.Settled)]
-    booked, charged = _booked(buyer.customer_id)
     prefix = journal.request_prefix("gate-1")
-    names = {f"{prefix}{call_id:016x}" for call_id in admitted}
-    lost = len(set(answered) - booked) + len(names - booked)
-    double = (
-        len(settled)
-        - len({r.call_id for r in settled})
-        + abs(charged - sum(r.units for r in settled)) // MICRO
+    found = judge(
+        answered,
+        upstream.served.get("/n", 0),
+        [f"{prefix}{r.call_id:016x}" for r in records if isinstance(r, journal.Admitted)],
+        [f"{prefix}{r.call_id:016x}" for r in records if isinstance(r, journal.Settled)],
+        [
+            (r.request_id, Ending[r.outcome.upper()], r.units)
+            for r in queries.recent_calls(buyer.customer_id, 10**8)
+        ],
+        _used(buyer.customer_id),
     )
-    faults = usage.check_book()
-    figures = {
-        "kills": rounds,
+    found["book_faults"] = len(usage.check_book())
+    bad = sum(found[name] for name in ("lost", "double", "wrongly_charged", "book_faults"))
+    return Outcome(not bad and len(answered) > rounds, {"kills": rounds, **found})
+
+
+def judge(
+    answered: list[str],
+    reached: int,
+    admitted: list[str],
+    settled: list[str],
+    booked: list[tuple[str, int, int]],
+    used: int,
+) -> dict[str, int]:
+    """What the witnesses say of each other.
+
+    ``answered``: ids of calls whose whole answer a client has; ``reached``: calls that the upstream
+    saw; ``admitted`` and ``settled``: ids in the journal, with repetitions; ``booked``: id, outcome
+    and micro-units of every call in the book; ``used``: micro-units that the ledger took.
+    """
+    charged = {name: units for name, outcome, units in booked if outcome == Ending.OK}
+    by_rule = {
+        name: charge(Ending(outcome), "rest", MICRO, MICRO, estimated=False).units
+        for name, outcome, _ in booked
+    }
+    lost = len(set(answered) - set(charged)) + len(set(admitted) - set(by_rule))
+    repeated = len(settled) - len(set(settled)) + len(admitted) - len(set(admitted))
+    return {
         "answered": len(answered),
+        "reached_upstream": reached,
         "admitted": len(admitted),
         "settled": len(settled),
-        "open_at_death": len(admitted) - len(settled),
-        "lost": lost,
-        "double": double,
-        "book_faults": len(faults),
+        "open_at_death": len(set(admitted) - set(settled)),
+        "lost": lost + max(0, reached - len(set(admitted))),
+        "double": repeated + len(booked) - len(by_rule) + len(set(by_rule) - set(admitted)),
+        "wrongly_charged": sum(units != by_rule[name] for name, _, units in booked)
+        + (used != sum(units for _, _, units in booked)),
     }
-    upstream.close()
-    return Outcome(lost == double == len(faults) == 0 and len(answered) > rounds, figures)
 
 
 def _records(yard: Yard) -> list[journal.Record]:
@@ -69,11 +97,10 @@ def _records(yard: Yard) -> list[journal.Record]:
     return found
 
 
-def _booked(customer_id: int) -> tuple[set[str], int]:
-    """Request ids of all calls in the book, and what the ledger charged for them."""
-    names = {row.request_id for row in queries.recent_calls(customer_id, 100_000_000)}
+def _used(customer_id: int) -> int:
+    """Micro-units that are gone from the customer's balance."""
     [balance] = queries.balances(customer_id)
-    return names, UNITS * MICRO - balance.spendable - balance.held
+    return UNITS * MICRO - balance.spendable - balance.held
 
 
 async def _hammer(gate: Gate, key: bytes, callers: int, seconds: float, answered: list[str]) -> None:
