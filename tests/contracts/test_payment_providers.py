@@ -15,6 +15,7 @@ from tollkeeper.payments import registry
 from tollkeeper.payments.providers import (
     Asked,
     BadEvent,
+    Evidence,
     Intent,
     Item,
     Located,
@@ -194,6 +195,11 @@ def test_what_is_not_ours_is_nobodys(stage: Stage) -> None:
 def test_forgetting_twice_is_fine(stage: Stage) -> None:
     stage.provider.forget("cus_unknown")
     stage.provider.forget("cus_unknown")
+
+
+def test_a_dispute_that_nobody_has_is_not_contested(stage: Stage) -> None:
+    with pytest.raises(Missing):
+        stage.provider.contest("du_unknown", Evidence("a pack", "2027-01-31", "", "{}"))
 
 
 def test_a_wrong_currency_is_a_clear_no(stage: Stage) -> None:

@@ -46,6 +46,7 @@ ELSEWHERE = (
     "console_ticket_file",
     "desk_ticket_file",
     "desk_evidence",
+    "desk_hand_in",
     "desk_refund_sent",
     "desk_journal",
     "console_webhook",

@@ -112,6 +112,7 @@ urlpatterns = [
     path("desk/money/transfers/<int:transfer_id>/", desk_money.assign, name="desk_transfer_assign"),
     path("desk/money/refunds/<uuid:refund_id>/", desk_money.refund_sent, name="desk_refund_sent"),
     path("desk/disputes/<int:dispute_id>/evidence/", desk_money.evidence, name="desk_evidence"),
+    path("desk/disputes/<int:dispute_id>/send/", desk_money.hand_in, name="desk_hand_in"),
     path("desk/webhooks/", webhooks.desk_webhook_list, name="desk_webhooks"),
     path("desk/webhooks/<str:number>/", webhooks.desk_webhook, name="desk_webhook"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),

@@ -3,6 +3,7 @@ of it is undone if the dispute is won."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db import transaction
@@ -10,11 +11,15 @@ from django.utils import timezone
 
 from tollkeeper.delivery import queries as delivery_queries
 from tollkeeper.delivery import services as delivery
+from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.fulfilment import withdraw_line
+from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.flows.refund import restore_line, wait_for_goods
-from tollkeeper.kit.jobs import Context, job
+from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments import queries as payment_queries
+from tollkeeper.payments.providers import Evidence
 from tollkeeper.payments.queries import DisputeView
+from tollkeeper.payments.registry import get_provider
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales.queries import OrderView
 from tollkeeper.usage import queries as usage_queries
@@ -52,6 +57,30 @@ def _goods(dispute: DisputeView, order: OrderView) -> None:
         withdraw_line(line.line_id, claim=claim, amount_share=(min(dispute.amount_minor, whole), whole))
         if dispute.phase == "lost":
             delivery.revoke_delivery(line.line_id)
+
+
+@job("send_evidence", purpose="order", attempts=30)
+def send_evidence(context: Context, dispute_id: int) -> None:
+    """Hand the evidence of a dispute in at its provider, and look what follows."""
+    dispute = payment_queries.get_dispute(dispute_id)
+    if dispute.state != "needs_response":
+        return
+    order = sales_queries.order_by_id(dispute.order_id)
+    facts = evidence(dispute_id)
+    made = Evidence(
+        product=", ".join(line["title"] for line in facts["lines"]),
+        served_on=next((row["at"][:10] for row in facts["delivered"] if row["at"]), ""),
+        activity="\n".join(f"{row['day']}: {row['calls']} calls" for row in facts["calls_by_day"]),
+        rest=json.dumps({name: facts[name] for name in ("order", "ordered_at", "paid_at", "receipt")}),
+    )
+    with about_customer(order.customer_id):
+        get_provider(payment_queries.provider_of_dispute(dispute_id)).contest(dispute.reference, made)
+    reconcile(order.order_id)
+
+
+def hand_in(dispute_id: int) -> None:
+    """An operator wants the evidence handed in; once per dispute."""
+    enqueue("send_evidence", f"evidence:{dispute_id}", dispute_id=dispute_id)
 
 
 def evidence(dispute_id: int) -> dict[str, Any]:

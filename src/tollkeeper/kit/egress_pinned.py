@@ -35,11 +35,11 @@ class _Pinned(HTTPAdapter):
     """Connects to an address, and checks the certificate against the name."""
 
     def __init__(self, name: str, *, tls: bool) -> None:
-        self._tls = {"server_hostname": name, "assert_hostname": name} if tls else {}
+        self._tls: dict[str, Any] = {"server_hostname": name, "assert_hostname": name} if tls else {}
         super().__init__()
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
-        return super().init_poolmanager(*args, **kwargs, **self._tls)
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **{**kwargs, **self._tls})
 
 
 def resolve(address: Address, *, local: bool = False) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from tollkeeper.outbox.models import Endpoint, Post
-from tollkeeper.outbox.services import NoEndpoint
+from tollkeeper.outbox.services import NoEndpoint, owned_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class PostRow:
 
 def list_endpoints(customer_id: int | None) -> list[EndpointRow]:
     """The endpoints of a customer, or the operator's own (None)."""
-    rows = Endpoint.objects.filter(customer_id=customer_id).order_by("pk")
+    rows = Endpoint.objects.filter(owned_by(customer_id)).order_by("pk")
     waiting = Count("posts", filter=Q(posts__state="waiting"))
     return [
         EndpointRow(
@@ -68,9 +68,8 @@ def get_endpoint(customer_id: int | None, number: str) -> EndpointRow:
 
 def list_posts(customer_id: int | None, number: str, limit: int = 50) -> list[PostRow]:
     """What an endpoint was or is to be told, newest first."""
-    rows = Post.objects.select_related("event").filter(
-        endpoint__customer_id=customer_id, endpoint__number=number
-    )
+    owned = Endpoint.objects.filter(owned_by(customer_id), number=number)
+    rows = Post.objects.select_related("event").filter(endpoint__in=owned)
     return [
         PostRow(
             row.event.number,

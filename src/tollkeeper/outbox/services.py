@@ -58,7 +58,7 @@ def add_endpoint(
     read_address(url, local=local)
     if not kinds or set(kinds) - set(KINDS):
         raise ValueError("name at least one kind of events")
-    if Endpoint.objects.filter(customer_id=customer_id).count() >= MOST:
+    if Endpoint.objects.filter(owned_by(customer_id)).count() >= MOST:
         raise TooMany
     row = Endpoint(customer_id=customer_id, case=owner or uuid.uuid4(), kinds=",".join(kinds))
     row.url, row.secret = url, secret_text(secrets.token_bytes(SECRET_BYTES))
@@ -66,8 +66,13 @@ def add_endpoint(
     return row.number
 
 
+def owned_by(customer_id: int | None) -> Q:
+    """The endpoints of a customer, or the operator's own (None)."""
+    return Q(customer__isnull=True) if customer_id is None else Q(customer_id=customer_id)
+
+
 def _own(customer_id: int | None, number: str) -> Endpoint:
-    row = Endpoint.objects.select_for_update().filter(customer_id=customer_id, number=number).first()
+    row = Endpoint.objects.select_for_update().filter(owned_by(customer_id), number=number).first()
     if row is None:
         raise NoEndpoint(number)
     return row

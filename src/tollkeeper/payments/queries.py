@@ -239,6 +239,11 @@ def get_dispute(dispute_id: int) -> DisputeView:
     return _dispute(Dispute.objects.get(pk=dispute_id))
 
 
+def provider_of_dispute(dispute_id: int) -> str:
+    """Where a dispute is held. Raises ``Dispute.DoesNotExist``."""
+    return Dispute.objects.select_related("attempt").get(pk=dispute_id).attempt.provider
+
+
 def open_disputes(customer_id: int | None = None) -> tuple[DisputeView, ...]:
     """Disputes that wait for somebody, of a customer or of everybody, the most urgent first."""
     rows = Dispute.objects.filter(state__in=["needs_response", "under_review"])

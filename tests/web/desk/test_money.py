@@ -100,6 +100,12 @@ def test_the_evidence_of_a_dispute_names_nobody(story: Story, desk: Client) -> N
     assert facts["order"] == story.unpaid
     assert "@" not in answer.content.decode()
     assert desk.get(reverse("desk_evidence", args=[row.dispute_id + 1])).status_code == 404
+    send = reverse("desk_hand_in", args=[row.dispute_id])
+    assert "on its way to the bank" in desk.post(send, follow=True).content.decode()
+    story.till.deliver()
+    assert payments.get_dispute(row.dispute_id).state == "under_review"
+    assert "Hand it in" not in desk.get(reverse("desk_money")).content.decode()
+    assert desk.post(reverse("desk_hand_in", args=[row.dispute_id + 1])).status_code == 404
     customer = story.client(story.owner)
     assert customer.get(reverse("desk_evidence", args=[row.dispute_id])).status_code == 404
 

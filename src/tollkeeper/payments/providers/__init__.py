@@ -143,6 +143,16 @@ class Processor:
     policy_url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a bank may see of a sale: texts of ours, nobody's name, nothing that was called."""
+
+    product: str
+    served_on: str
+    activity: str
+    rest: str
+
+
 class Provider(Protocol):
     """The behaviour of a provider file. ``remote`` is False if the truth is in our own rows.
 
@@ -192,6 +202,9 @@ class Provider(Protocol):
 
     def portal(self, payer: str, back: str) -> str:
         """The address where a payer changes how they pay."""
+
+    def contest(self, dispute: str, evidence: Evidence) -> None:
+        """Answer a dispute with what we can show; once is enough, and again with the same does no harm."""
 
     def forget(self, payer: str) -> None:
         """Erase what the provider keeps of a payer, as far as the law lets it."""

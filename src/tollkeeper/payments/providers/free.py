@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
-from tollkeeper.payments.providers import Asked, BadEvent, Intent, Item, Located, Missing, Refused, Started
+from tollkeeper.payments.providers import (
+    Asked,
+    BadEvent,
+    Evidence,
+    Intent,
+    Item,
+    Located,
+    Missing,
+    Refused,
+    Started,
+)
 
 PROCESSOR = None
 """Nobody handles data for us here."""
@@ -75,6 +85,10 @@ class FreeProvider:
     def portal(self, payer: str, back: str) -> str:
         """There is nothing to pay with."""
         raise Refused("no_portal")
+
+    def contest(self, dispute: str, evidence: Evidence) -> None:
+        """No bank takes anything back here."""
+        raise Missing("no_disputes")
 
     def forget(self, payer: str) -> None:
         """Nobody knows anybody."""

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
-from tollkeeper.payments.providers import Asked, BadEvent, Intent, Item, Located, Missing, Refused, Started
+from tollkeeper.payments.providers import (
+    Asked,
+    BadEvent,
+    Evidence,
+    Intent,
+    Item,
+    Located,
+    Missing,
+    Refused,
+    Started,
+)
 
 PROCESSOR = None
 """The shop's own bank, which the payer chose to write to; nobody handles data for us here."""
@@ -89,6 +99,10 @@ class InvoiceProvider:
     def portal(self, payer: str, back: str) -> str:
         """There is nothing to change."""
         raise Refused("no_portal")
+
+    def contest(self, dispute: str, evidence: Evidence) -> None:
+        """No bank takes anything back here."""
+        raise Missing("no_disputes")
 
     def forget(self, payer: str) -> None:
         """Nobody knows anybody."""

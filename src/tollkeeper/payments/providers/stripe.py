@@ -20,6 +20,7 @@ from stripe import StripeClient
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
 from tollkeeper.payments.providers import (
     Asked,
+    Evidence,
     Hint,
     Intent,
     Item,
@@ -250,6 +251,20 @@ class StripeProvider:
         """A session of the Customer Portal."""
         params: Any = {"customer": payer, "return_url": back}
         return str(plain(self._ask(lambda: self._client.v1.billing_portal.sessions.create(params)))["url"])
+
+    def contest(self, dispute: str, evidence: Evidence) -> None:
+        """Hand the evidence in; what is handed in cannot be changed any more."""
+        params: Any = {
+            "evidence": {
+                "product_description": evidence.product,
+                "service_date": evidence.served_on,
+                "access_activity_log": evidence.activity,
+                "uncategorized_text": evidence.rest,
+            },
+            "submit": True,
+        }
+        key = f"ev:{dispute}:{hashlib.sha256(repr(evidence).encode()).hexdigest()[:16]}"
+        self._ask(lambda: self._client.v1.disputes.update(dispute, params, {"idempotency_key": key}))
 
     def forget(self, payer: str) -> None:
         """Delete the customer object; Stripe keeps what the law makes it keep."""

@@ -165,6 +165,17 @@ def evidence(request: HttpRequest, dispute_id: int) -> HttpResponse:
     return _file(text, "application/json", f"evidence-{dispute_id}.json")
 
 
+@require_POST
+@for_staff
+def hand_in(request: HttpRequest, dispute_id: int) -> HttpResponse:
+    """POST /desk/disputes/<id>/send/: hand the evidence in at the provider."""
+    if dispute_id not in {row.dispute_id for row in payments.open_disputes()}:
+        raise Http404
+    dispute.hand_in(dispute_id)
+    messages.success(request, _("The evidence is on its way to the bank."))
+    return redirect("desk_money")
+
+
 @require_safe
 @for_staff
 def journal(request: HttpRequest) -> HttpResponse:
