@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -135,10 +136,14 @@ def free_port() -> int:
 
 
 def free_base_port(width: int = 10) -> int:
-    """The first of ``width`` neighbouring ports that are all free now."""
+    """The first of ``width`` neighbouring ports that are all free now.
+
+    Below the range that the kernel takes the ports of outgoing connections from: one
+    of those could be taken between this look and the server's start.
+    """
     while True:
-        base = free_port()
-        if base + width < 65_500 and all(_is_free(base + offset) for offset in range(width)):
+        base = 12_000 + width * secrets.randbelow(1_900)
+        if all(_is_free(base + offset) for offset in range(width)):
             return base
 
 
