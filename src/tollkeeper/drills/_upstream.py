@@ -61,9 +61,10 @@ class Upstream:
     async def _answer(self, writer: asyncio.StreamWriter, path: str, body: bytes) -> bool:
         if path.startswith("/v1/chat"):
             return await self._chat(writer, json.loads(body))
-        if path == "/big":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (256 << 20))
-            for _ in range(4096):
+        if path.startswith("/big/"):
+            pieces = int(path.removeprefix("/big/")) << 4
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (pieces << 16))
+            for _ in range(pieces):
                 writer.write(b"z" * 65536)
                 await writer.drain()
             return True
