@@ -14,9 +14,10 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.delivery import queries as deliveries
 from tollkeeper.delivery import services as delivery_verbs
-from tollkeeper.kit import audit, erasure_journal, sealed
+from tollkeeper.kit import audit, erasure_journal, mail, sealed
 from tollkeeper.kit.job_context import Context, Retry
 from tollkeeper.kit.jobs import enqueue, job
+from tollkeeper.kit.purposes import OWN, Closed, serving
 from tollkeeper.privacy import discovery, erasing, holds, policy_queries, requests
 from tollkeeper.usage import queries as usage
 
@@ -66,6 +67,10 @@ def erase(subject: uuid.UUID, *, busy_too: bool = False) -> Receipt:
         sealed.destroy(subject)
         return Receipt({}, {}, time.perf_counter() - started)
     erasure_journal.note(subject, timezone.now(), kept=held)
+    with serving(OWN):
+        address = accounts.find_email(subject)
+    if address and not isinstance(address, Closed):
+        mail.forget(address)
     audit.record("subject.erase", subject=subject, object="accounts.User", note=f"tables:{len(steps)}")
     done = erasing.erase_rows(subject, held)
     if not held:

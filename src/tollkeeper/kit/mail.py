@@ -50,6 +50,17 @@ class FileBackend(BaseEmailBackend):
         return len(email_messages)
 
 
+def forget(address: str) -> int:
+    """Delete the files of mails to an address: what :class:`FileBackend` wrote for a demo. How many."""
+    needle = address.lower().encode()
+    gone = 0
+    for path in Path(settings.MAIL_FOLDER).glob("*.eml"):
+        if needle in path.read_bytes().lower():
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
 def paragraphs(text: str) -> list[list[list[dict[str, str]]]]:
     """Text as paragraphs of lines of pieces; a piece is ``{"text"}`` or ``{"text", "href"}``."""
     made = []
