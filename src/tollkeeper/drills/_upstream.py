@@ -61,6 +61,8 @@ class Upstream:
     async def _answer(self, writer: asyncio.StreamWriter, path: str, body: bytes) -> bool:
         if path.startswith("/v1/chat"):
             return await self._chat(writer, json.loads(body))
+        if path == "/v1/messages":
+            return await self._messages(writer, json.loads(body))
         if path.startswith("/big/"):
             pieces = int(path.removeprefix("/big/")) << 4
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (pieces << 16))
@@ -88,6 +90,7 @@ class Upstream:
             head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             writer.write(head % len(answer) + answer)
             return True
+        await asyncio.sleep(4.0 if how == "begin_late" else 0)
         writer.write(EVENTS)
         for number in range(5):
             if how == "dies" and number == 3:
@@ -95,16 +98,41 @@ class Upstream:
                 return False
             _event(writer, json.dumps({"choices": [{"delta": {"content": f"word{number}"}}]}).encode())
             await writer.drain()
-            await asyncio.sleep(0.05 if how == "slow" else 0)
+            await asyncio.sleep(0.4 if how == "slow" else 0)
         if how == "error":
             _event(writer, b'{"error": {"message": "overloaded"}}')
-        else:
+        elif how != "silent":
             _event(writer, json.dumps({"choices": [], "usage": USAGE}).encode())
+        if how != "error":
             _event(writer, b"[DONE]")
+        writer.write(b"0\r\n\r\n")
+        return True
+
+    async def _messages(self, writer: asyncio.StreamWriter, asked: dict[str, object]) -> bool:
+        """A stream as Anthropic's: input is told at the beginning, output at the end, as a total."""
+        how = str(asked.get("user", ""))
+        given, made = USAGE["prompt_tokens"], USAGE["completion_tokens"]
+        writer.write(EVENTS)
+        usage = {"input_tokens": given, "output_tokens": 1}
+        _named(writer, "message_start", {"message": {"role": "assistant", "usage": usage}})
+        for number in range(5):
+            if how == "dies" and number == 3:
+                await writer.drain()
+                return False
+            _named(writer, "content_block_delta", {"delta": {"text": f"word{number}"}})
+            await writer.drain()
+            await asyncio.sleep(0.4 if how == "slow" else 0)
+        _named(writer, "message_delta", {"usage": {"output_tokens": made}})
+        _named(writer, "message_stop", {})
         writer.write(b"0\r\n\r\n")
         return True
 
 
 def _event(writer: asyncio.StreamWriter, data: bytes) -> None:
     event = b"data: %b\n\n" % data
+    writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+
+
+def _named(writer: asyncio.StreamWriter, name: str, data: dict[str, object]) -> None:
+    event = b"event: %b\ndata: %b\n\n" % (name.encode(), json.dumps({"type": name, **data}).encode())
     writer.write(b"%x\r\n%b\r\n" % (len(event), event))
