@@ -18,7 +18,7 @@ from tollkeeper.web.console import (
     usage,
     webhooks,
 )
-from tollkeeper.web.desk import customers, deliveries, jobs, tickets, today
+from tollkeeper.web.desk import coupons, customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import money as desk_money
 from tollkeeper.web.desk import orders as desk_orders
 
@@ -67,6 +67,7 @@ urlpatterns = [
     path("console/keys/delivered/<int:delivery_id>/", keys.key_reveal, name="console_key_reveal"),
     path("console/usage/", usage.usage_page, name="console_usage"),
     path("console/calls/", calls.call_log, name="console_calls"),
+    path("console/redeem/", orders.redeem, name="console_redeem"),
     path("console/orders/", orders.order_list, name="console_orders"),
     path("console/orders/<str:number>/", orders.order_page, name="console_order"),
     path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
@@ -113,6 +114,9 @@ urlpatterns = [
     path("desk/money/refunds/<uuid:refund_id>/", desk_money.refund_sent, name="desk_refund_sent"),
     path("desk/disputes/<int:dispute_id>/evidence/", desk_money.evidence, name="desk_evidence"),
     path("desk/disputes/<int:dispute_id>/send/", desk_money.hand_in, name="desk_hand_in"),
+    path("desk/coupons/", coupons.coupon_list, name="desk_coupons"),
+    path("desk/coupons/codes/", coupons.code_batch, name="desk_codes"),
+    path("desk/coupons/<int:coupon_id>/cancel/", coupons.coupon_cancel, name="desk_coupon_cancel"),
     path("desk/webhooks/", webhooks.desk_webhook_list, name="desk_webhooks"),
     path("desk/webhooks/<str:number>/", webhooks.desk_webhook, name="desk_webhook"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),

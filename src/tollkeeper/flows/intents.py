@@ -9,12 +9,19 @@ from django.conf import settings
 from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments.providers import Intent, Item
 from tollkeeper.payments.registry import get_provider
-from tollkeeper.sales.queries import OrderView
+from tollkeeper.sales.queries import LineView, OrderView
 
 
 def return_url(number: str) -> str:
     """Where the payer comes back to."""
     return f"{settings.PUBLIC_URL}/checkout/{number}/return"
+
+
+def _item(line: LineView) -> Item:
+    """A line as the payer sees it; one sum where it does not divide by the pieces."""
+    if line.amount_minor % line.quantity:
+        return Item(f"{line.quantity} × {line.title}", line.amount_minor)
+    return Item(line.title, line.amount_minor // line.quantity, line.quantity)
 
 
 def intent_of(order: OrderView, attempt: Any) -> Intent:
@@ -32,9 +39,7 @@ def intent_of(order: OrderView, attempt: Any) -> Intent:
         payer=payment_queries.payer_reference(
             order.customer_id, attempt.provider, order.live, attempt.created_at
         ),
-        items=tuple(
-            Item(line.title, line.amount_minor // line.quantity, line.quantity) for line in order.lines
-        ),
+        items=tuple(_item(line) for line in order.lines),
         currency=order.currency,
         period=order.lines[0].terms.period if renews else None,
         success_url=f"{back}?session_id={{CHECKOUT_SESSION_ID}}" if remote else back,

@@ -9,6 +9,7 @@ function :func:`flows.reconcile.reconcile`.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.payments import services as payments
 from tollkeeper.payments.providers import Intent, Refused, Started, Unsure
 from tollkeeper.payments.registry import get_provider
+from tollkeeper.sales import coupons
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales import services as sales
 from tollkeeper.sales.queries import OrderView
@@ -34,9 +36,11 @@ KEY_LIVES = dt.timedelta(hours=20)
 
 __all__ = [
     "CannotPay",
+    "Quote",
     "begin_payment",
     "cancel_order",
     "clear_review",
+    "quote",
     "reconcile",
     "return_url",
     "start_order",
@@ -51,28 +55,61 @@ class CannotPay(Exception):
         self.code = code
 
 
-def start_order(customer_id: int, plan: str, price: str, *, language: str = "en") -> str:
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an order would cost: the price of all pieces, what a coupon takes off, the tax, the sum."""
+
+    price_minor: int
+    off_minor: int
+    tax_minor: int
+    total_minor: int
+
+
+def quote(customer_id: int, plan: str, price: str, *, quantity: int = 1, coupon: str = "") -> Quote:
+    """What the customer would pay, without ordering. Raises ``NotOffered`` and ``CannotOrder``."""
+    terms, offered = catalog.get_plan(plan), catalog.get_price(plan, price)
+    if not 1 <= quantity <= (sales.MOST_PIECES if terms.kind == "pack" else 1):
+        raise sales.CannotOrder("quantity")
+    whole, off = offered.amount_minor * quantity, 0
+    if coupon:
+        found = coupons.look_up(customer_id, coupon, terms, offered.currency, timezone.now())
+        off = coupons.discount_of(found).off(whole)
+    total, tax = tax_for(customer_id).of(whole - off)
+    return Quote(whole, off, tax, total)
+
+
+def start_order(
+    customer_id: int, plan: str, price: str, *, language: str = "en", quantity: int = 1, coupon: str = ""
+) -> str:
     """Order ``plan`` at ``price``; answers the order's public number.
 
-    A second call while the first order is unpaid answers the same number. Raises
-    ``catalog.queries.NotOffered`` and ``sales.services.CannotOrder``.
+    A second call while the first order is unpaid answers the same number. A coupon is set aside
+    with the order and free again if it ends unpaid. Raises ``catalog.queries.NotOffered`` and
+    ``sales.services.CannotOrder``.
     """
     shop = catalog.current_shop()
     if shop.suspended:
         raise sales.CannotOrder("not_sold")
     terms = catalog.get_plan(plan, language)
     offered = catalog.get_price(plan, price)
-    tax = tax_for(customer_id)
+    now = timezone.now()
     with transaction.atomic():
+        known = sales_queries.open_with_coupon(customer_id, f"{plan}/{price}", quantity, coupons.tidy(coupon))
+        if known:
+            return known
+        found = coupons.look_up(customer_id, coupon, terms, offered.currency, now) if coupon else None
+        off = coupons.discount_of(found).off(offered.amount_minor * quantity) if found else 0
         order = sales.open_order(
             customer_id,
             terms,
             offered,
-            now=timezone.now(),
+            now=now,
             language=language,
             live=settings.ENV.live,
-            tax=tax,
+            pieces=sales.Pieces(quantity, off, f"?{found.code}" if found else "", tax_for(customer_id)),
         )
+        if found:
+            coupons.reserve(found, order)
     return order.number
 
 
@@ -197,6 +234,9 @@ def end_unpaid(order_id: int, event: str) -> bool:
                 get_provider(provider).expire(ask.reference)
     reconcile(order_id)
     with transaction.atomic():
-        ended = sales.end_unpaid(sales.lock_order(order_id), event, now=timezone.now())
+        row = sales.lock_order(order_id)
+        ended = sales.end_unpaid(row, event, now=timezone.now())
+        if ended:
+            coupons.release(row)
         announcing.order(order_id)
     return ended

@@ -23,7 +23,7 @@ from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments import services as payments
 from tollkeeper.payments.providers import Asked, Missing, ProviderError
 from tollkeeper.payments.registry import get_provider
-from tollkeeper.sales import plans
+from tollkeeper.sales import coupons, plans
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales import services as sales
 from tollkeeper.sales.queries import OrderView
@@ -88,6 +88,8 @@ def _settle(row: Any, truths: list[Truth], now: dt.datetime) -> None:
     facts = payments.facts_of(row.pk)
     settlement = derive(sales.due(row), facts.charges, facts.refunds, facts.disputes)
     settled = sales.settle(row, settlement, now=now)
+    if settled.became_paid:
+        coupons.keep(row)
     if settled.fulfil and _subscribed(row, truths, now):
         for line_id in settled.line_ids:
             enqueue("fulfil_line", f"fulfil:{line_id}", line_id=line_id)

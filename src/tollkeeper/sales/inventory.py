@@ -124,4 +124,32 @@ INVENTORY = {
             "applied_at": Plain("time"),
         },
     ),
+    "sales.Coupon": Model(
+        path="nobody: offers of the shop, known by their own word",
+        columns={
+            "id": Plain("key"),
+            "code": Plain("config"),
+            "percent_bp": Plain("config"),
+            "amount_minor": Plain("config"),
+            "currency": Plain("config"),
+            "plans": Plain("config"),
+            "most_uses": Plain("config"),
+            "used_count": Plain("count"),
+            "ends_at": Plain("time"),
+            "created_at": Plain("time"),
+            "cancelled_at": Plain("time"),
+        },
+    ),
+    "sales.CouponUse": Model(
+        path="customer.owner",
+        keep=Keep("order", since="created_at"),
+        columns={
+            "id": Plain("key"),
+            "coupon": Plain("link"),
+            "order": Plain("link"),
+            "customer": Plain("link"),
+            "state": _order(),
+            "created_at": _order(),
+        },
+    ),
 }

@@ -210,3 +210,43 @@ class PlanChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.subscription_id}"
+
+
+class Coupon(models.Model):
+    """A word that takes something off what is bought once. ``plans`` are slugs; empty: all packs."""
+
+    code = models.CharField(max_length=30, unique=True)
+    percent_bp = models.PositiveIntegerField(default=0)
+    amount_minor = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, blank=True)
+    plans = models.CharField(max_length=400, blank=True)
+    most_uses = models.PositiveIntegerField(null=True)
+    used_count = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    cancelled_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class CouponUse(models.Model):
+    """A coupon set aside by an order: ``reserved``, ``used`` when it is paid, ``released`` when not."""
+
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="uses")
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="coupon_use")
+    customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="coupon_uses")
+    state = models.CharField(max_length=8, default="reserved")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["coupon", "customer"],
+                condition=Q(state__in=["reserved", "used"]),
+                name="coupon_once_per_customer",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.coupon_id} for {self.order_id}"

@@ -206,6 +206,15 @@ def get_line(line_id: int) -> LineView:
     return _line(row, row.order)
 
 
+def open_with_coupon(customer_id: int, offer: str, quantity: int, code: str) -> str:
+    """The number of an unpaid order that has set this coupon aside already, or empty text."""
+    if not code:
+        return ""
+    name = offer + (f"*{quantity}" if quantity > 1 else "") + f"?{code}"
+    rows = Order.objects.filter(customer_id=customer_id, offer=name, lifecycle="open", money="unpaid")
+    return rows.values_list("number", flat=True).first() or ""
+
+
 def expiring_orders(now: dt.datetime, limit: int = 100) -> tuple[int, ...]:
     """Ids of orders whose time is up and that nobody paid."""
     rows = Order.objects.filter(lifecycle="open", money="unpaid", expires_at__lte=now)

@@ -18,6 +18,9 @@ OPEN_FOR = dt.timedelta(hours=23)
 
 UNTAXED = Tax()
 
+MOST_PIECES = 100
+"""Of a pack in one order."""
+
 LIVE = ("trialing", "active", "past_due", "suspended", "paused")
 """States of a subscription that is not over."""
 
@@ -27,7 +30,9 @@ OURS = ("second_subscription", "period_twice")
 
 
 class CannotOrder(Exception):
-    """The order cannot be made; ``code`` is ``already_subscribed``, ``only_once`` or ``not_sold``."""
+    """The order cannot be made. ``code``: ``already_subscribed``, ``only_once``, ``not_sold``,
+    ``quantity``, or one of those of ``sales.coupons.look_up``.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -51,6 +56,18 @@ class Settled:
     line_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """How many are ordered. ``off_minor`` is what a coupon takes off the price of them all;
+    ``variant`` tells orders of the same offer apart that differ by it; ``tax`` is how it is reckoned.
+    """
+
+    quantity: int = 1
+    off_minor: int = 0
+    variant: str = ""
+    tax: Tax = UNTAXED
+
+
 def open_order(
     customer_id: int,
     plan: PlanTerms,
@@ -59,21 +76,25 @@ def open_order(
     now: dt.datetime,
     language: str = "en",
     live: bool = False,
-    tax: Tax = UNTAXED,
+    pieces: Pieces | None = None,
 ) -> Order:
     """Make an order, or answer the one already open for the same offer (two tabs, a double click).
 
     Raises :class:`CannotOrder`.
     """
+    pieces = pieces or Pieces()
+    quantity, tax = pieces.quantity, pieces.tax
     terms = plan.line(price.id)
     check_orderable(customer_id, plan)
-    offer = f"{plan.slug}/{price.id}"
+    if not 1 <= quantity <= (MOST_PIECES if plan.kind == "pack" else 1):
+        raise CannotOrder("quantity")
+    offer = f"{plan.slug}/{price.id}" + (f"*{quantity}" if quantity > 1 else "") + pieces.variant
     same = Order.objects.filter(
         customer_id=customer_id, offer=offer, lifecycle="open", money="unpaid", kind="purchase", review=""
     )
     if known := same.first():
         return known  # what was offered is kept until it expires, even if the plan has changed
-    amount, tax_minor = tax.of(price.amount_minor)
+    amount, tax_minor = tax.of(price.amount_minor * quantity - pieces.off_minor)
     try:
         with transaction.atomic():
             order = Order.objects.create(
@@ -95,6 +116,7 @@ def open_order(
                 plan=plan.slug,
                 plan_version=plan.version,
                 price=price.id,
+                quantity=quantity,
                 amount_minor=amount,
                 tax_minor=tax_minor,
                 tax_bp=tax.rate_bp,

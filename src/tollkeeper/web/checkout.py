@@ -7,6 +7,7 @@ is opened and then watches. Nothing here decides whether something was paid.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
@@ -51,17 +52,29 @@ def checkout(request: HttpRequest, plan: str, price: str) -> HttpResponse:
         request.session[CHOSEN] = [plan, price]
         return redirect_to_login(request.get_full_path(), reverse("account_signup"))
     request.session.pop(CHOSEN, None)
-    refusal = ""
-    if request.method == "POST":
-        customer_id = accounts.ensure_customer(request.user)
-        try:
-            number = purchase.start_order(customer_id, plan, price, language=get_language() or "en")
-        except sales_verbs.CannotOrder as no:
-            refusal = _refusal(no.code)
-        else:
+    customer_id = accounts.ensure_customer(request.user)
+    wanted = _wanted(request)
+    refusal, quote = "", None
+    try:
+        quote = purchase.quote(customer_id, plan, price, **wanted)
+        if request.method == "POST":
+            number = purchase.start_order(customer_id, plan, price, language=get_language() or "en", **wanted)
             return _pay(request, number)
-    values = {"plan": offered, "price": chosen, "refusal": refusal}
-    return render(request, "checkout/summary.html", values, status=409 if refusal else 200)
+    except sales_verbs.CannotOrder as no:
+        refusal = _refusal(no.code)
+    quote = quote or purchase.quote(customer_id, plan, price)
+    values = {"plan": offered, "price": chosen, "refusal": refusal, "quote": quote, "wanted": wanted}
+    return render(
+        request, "checkout/summary.html", values, status=409 if refusal and request.method == "POST" else 200
+    )
+
+
+def _wanted(request: HttpRequest) -> dict[str, Any]:
+    """How many pieces, and with which coupon: from the form, or from the address."""
+    given = request.POST if request.method == "POST" else request.GET
+    text = given.get("quantity", "1").strip()
+    quantity = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    return {"quantity": quantity, "coupon": given.get("coupon", "")[:40].strip()}
 
 
 def _refusal(code: str) -> str:
@@ -69,6 +82,11 @@ def _refusal(code: str) -> str:
         "already_subscribed": _("You have this plan already."),
         "only_once": _("This plan can be had once, and you have had it."),
         "not_sold": _("This plan is not sold at the moment."),
+        "quantity": _("So many cannot be ordered at once."),
+        "coupon_unknown": _("There is no such coupon."),
+        "coupon_over": _("This coupon has ended."),
+        "coupon_not_here": _("This coupon is not for what you are buying."),
+        "coupon_used": _("You have used this coupon already."),
     }.get(code, _("This order cannot be made."))
 
 

@@ -141,6 +141,7 @@ def desk(request: HttpRequest) -> tuple[Group, ...]:
                 _item(request, _("Today"), "desk", "gauge"),
                 _item(request, _("Orders"), "desk_orders", "receipt-text"),
                 _item(request, _("Money"), "desk_money", "banknote"),
+                _item(request, _("Coupons and codes"), "desk_coupons", "ticket-percent"),
                 _item(request, _("Deliveries"), "desk_deliveries", "truck"),
                 _item(request, _("Customers"), "desk_customers", "users"),
                 _item(request, _("Letters"), "desk_tickets", "mail"),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import bank
+from tollkeeper.flows import bank, gifts
 from tollkeeper.payments import queries as payments
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
+from tollkeeper.usage.services import BadCode
 from tollkeeper.web import stations
 from tollkeeper.web.access import for_customer
+from tollkeeper.web.throttle import allow
 
 _PAGE = 25
 
@@ -34,6 +39,29 @@ def order_list(request: HttpRequest, customer_id: int) -> HttpResponse:
             "plans": sales.list_plans(customer_id),
         },
     )
+
+
+@require_POST
+@for_customer
+def redeem(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """POST /console/redeem/: units for a code that somebody was given."""
+    if not allow(request, "redeem", 10, 3600):
+        return render(request, "429.html", status=429)
+    try:
+        gifts.redeem(customer_id, request.POST.get("code", "")[:60])
+    except BadCode as bad:
+        messages.error(request, _REFUSALS[bad.code])
+    else:
+        messages.success(request, _("The units are yours now."))
+    return redirect("console_orders")
+
+
+_REFUSALS = {
+    "unknown": gettext_lazy("There is no such code."),
+    "used": gettext_lazy("This code was used already."),
+    "over": gettext_lazy("This code has ended."),
+    "only_once": gettext_lazy("You have used a code of this kind already."),
+}
 
 
 @require_safe
