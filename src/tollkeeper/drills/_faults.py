@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.forms import SignUp
+from tollkeeper.accounts.models import User
 from tollkeeper.core.personal import Inventory, Model, Personal, Plain
 from tollkeeper.core.policy_nodes import Words
 from tollkeeper.core.policy_schema import Policy
@@ -28,7 +29,7 @@ from tollkeeper.kit import append_only, audit
 from tollkeeper.kit.job_kinds import KINDS, Kind
 from tollkeeper.privacy import choices, discovery, erasing, policy_queries, requests
 from tollkeeper.privacy.cookies import OnlyRegistered
-from tollkeeper.proofs import census, rights
+from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
 from tollkeeper.support import services as support
 
@@ -278,11 +279,11 @@ def erasure_leaves_rows(at: Injector) -> None:
 
 
 def correction_is_lost(at: Injector) -> None:
-    at.attribute(rights.account_services, "set_nickname", lambda *_: None)
+    at.attribute(accounts, "set_nickname", lambda *_: None)
 
 
 def dashboard_counts_more(at: Injector) -> None:
-    customer = accounts.ensure_customer(census.model_of("accounts.User")._base_manager.get(pk=person()))
+    customer = accounts.ensure_customer(User.objects.get(pk=person()))
     now = timezone.now()
     facts = {"key_id": 1, "customer_id": customer, "route": "r", "unit": "calls", "units": 1}
     sizes = {"bytes_in": 1, "bytes_out": 1, "latency_us": 1, "status": 200, "outcome": 0}

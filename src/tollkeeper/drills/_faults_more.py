@@ -18,6 +18,7 @@ from tollkeeper.drills import _faults as base
 from tollkeeper.drills._faults import Injector
 from tollkeeper.privacy import breaches, checks, requests, restrictions
 from tollkeeper.privacy.canary import Hit
+from tollkeeper.privacy.rendering import notices
 from tollkeeper.proofs import census, gateway, rights
 from tollkeeper.proofs.context import Answer, Context
 
@@ -121,7 +122,7 @@ def stores_without_a_country(at: Injector) -> None:
 
 
 def form_without_a_notice(at: Injector) -> None:
-    at.attribute(rights, "FORMS", {**rights.FORMS, "newsletter": None})
+    at.attribute(rights, "FORMS", {**notices.FORMS, "newsletter": None})
 
 
 def restriction_is_ignored(at: Injector) -> None:
