@@ -22,6 +22,8 @@ from tollkeeper.usage import services as usage
 SUMMARY = "Parallel callers on one small balance through several gates: not one unit too many, none lost."
 ROUTES = GateTerms(shop="drill", routes=(RouteTerms("any", "/{rest...}"),), upstreams=())
 ROUNDS = 12
+FORGET_S = 1.5
+"""A gate remembers for a second that there was nothing: who asks again sooner gets the same answer."""
 RETURN_S = 15.0
 """Idle leases are back long before this."""
 
@@ -70,6 +72,7 @@ def _hold(yard: Yard, upstream: Upstream, market: Market, count: int) -> dict[st
         left = _settled_balance(yard, buyer.customer_id)
         if not left:
             break
+        time.sleep(FORGET_S)
     for gate in gates:
         gate.stop()
     left = _settled_balance(yard, buyer.customer_id)
