@@ -52,6 +52,7 @@ ELSEWHERE = (
     "desk_codes",
     "desk_refund_sent",
     "desk_journal",
+    "desk_privacy",
     "console_webhook",
     "desk_webhook",
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 
 from tollkeeper.accounts.models import Customer, User
 from tollkeeper.kit.sealed import ErasedText, preload
@@ -119,3 +120,14 @@ def subject_ids(limit: int | None = None) -> list[uuid.UUID]:
     """Everybody who has an account and could be written to, oldest first."""
     rows = User.objects.filter(is_active=True).order_by("created_at", "pk").values_list("pk", flat=True)
     return list(rows if limit is None else rows[:limit])
+
+
+def has_role(user_id: uuid.UUID, role: str) -> bool:
+    """Whether an operator has a role: a group of that name. Who has none at all has every role."""
+    groups = set(User.objects.filter(pk=user_id).values_list("groups__name", flat=True)) - {None}
+    return not groups or role in groups
+
+
+def has_factor(user_id: uuid.UUID) -> bool:
+    """Whether a person signs in with a second factor."""
+    return Authenticator.objects.filter(user_id=user_id).exists()

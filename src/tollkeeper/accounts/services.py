@@ -95,6 +95,11 @@ def freeze(user_id: uuid.UUID) -> None:
         end_sessions(user_id)
 
 
+def thaw(user_id: uuid.UUID) -> None:
+    """Let a person sign in again who was frozen by mistake."""
+    User.objects.filter(pk=user_id).update(is_active=True)
+
+
 def set_nickname(user_id: uuid.UUID, nickname: str) -> None:
     """Set or, with an empty text, remove the nickname. Raises :class:`Refused` beyond 40 characters."""
     clean = " ".join(nickname.split())

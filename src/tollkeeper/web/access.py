@@ -6,10 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from tollkeeper.accounts import queries as accounts_queries
 from tollkeeper.accounts import services as accounts
 
 P = ParamSpec("P")
@@ -27,6 +31,26 @@ def for_customer(view: Callable[Concatenate[HttpRequest, int, P], HttpResponse])
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person: Any = request.user
         return view(request, accounts.ensure_customer(person), *args, **kwargs)
+
+    return never_cache(login_required(guarded))
+
+
+ROLE = "privacy"
+"""The group whose members look after people's rights on the desk."""
+
+
+def for_privacy(view: Callable[Concatenate[HttpRequest, P], HttpResponse]) -> View:
+    """Operators of the role ``privacy``, or of none in particular; a second factor is asked for first."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        person: Any = request.user
+        if not person.is_staff or not accounts_queries.has_role(person.pk, ROLE):
+            raise Http404
+        if not accounts_queries.has_factor(person.pk):
+            messages.info(request, _("Please set up a second factor first: this page shows people's data."))
+            return redirect("mfa_index")
+        return view(request, *args, **kwargs)
 
     return never_cache(login_required(guarded))
 

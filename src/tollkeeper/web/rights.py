@@ -17,7 +17,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from tollkeeper.privacy import policy_queries, requests
+from tollkeeper.flows import minors as minor_flow
+from tollkeeper.privacy import minors, policy_queries, requests
+from tollkeeper.web.desk import privacy as desk_privacy
 from tollkeeper.web.throttle import allow
 
 _AN_HOUR = 3600
@@ -72,10 +74,15 @@ class Report(Trap):
         help_text=gettext_lazy("Deleted after 90 days."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
+    account = forms.EmailField(
+        label=gettext_lazy("E-mail address of the account"),
+        required=False,
+        help_text=gettext_lazy("With it the account is frozen at once."),
+    )
     words = forms.CharField(
         label=gettext_lazy("Whose account is it, and how do you know?"),
         max_length=requests.MAX_WORDS,
-        help_text=gettext_lazy("The address of the account helps. Please no documents."),
+        help_text=gettext_lazy("Please no documents."),
         widget=forms.Textarea(attrs={"rows": 6}),
     )
 
@@ -87,12 +94,11 @@ def _taken(request: HttpRequest, form: forms.Form, **facts: Any) -> HttpResponse
     if not allow(request, "rights", 5, _AN_HOUR):
         return render(request, "429.html", status=429)
     try:
-        number = requests.open_request(
-            channel="form",
-            contact=form.cleaned_data["contact"],
-            words=form.cleaned_data["words"],
-            **facts,
-        )
+        said = {name: form.cleaned_data[name] for name in ("contact", "words")}
+        if facts["kind"] == "minor":
+            number = minor_flow.report(**said, account=form.cleaned_data["account"])
+        else:
+            number = requests.open_request(channel="form", **said, **facts)
     except requests.Refused as no:
         form.add_error(None, str(no))
         return None
@@ -133,7 +139,24 @@ def report_minor(request: HttpRequest) -> HttpResponse:
     )
 
 
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm_minor(request: HttpRequest, number: str, secret: str) -> HttpResponse:
+    """GET and POST /privacy/minor/<number>/<secret>/: a program that only opens links changes nothing."""
+    if request.method != "POST":
+        return render(request, "policy/minor_confirm.html", {"number": number})
+    try:
+        minor_flow.confirm(number, secret)
+    except minors.Refused as no:
+        messages.error(request, str(no))
+    else:
+        messages.success(request, _("Thank you. The account is frozen, and a person decides."))
+    return redirect("privacy_minor")
+
+
 urlpatterns = [
+    path("privacy/minor/<str:number>/<str:secret>/", confirm_minor, name="privacy_minor_confirm"),
+    *desk_privacy.urlpatterns,
     path("privacy/request/", ask, name="privacy_request"),
     path("privacy/minor/", report_minor, name="privacy_minor"),
 ]

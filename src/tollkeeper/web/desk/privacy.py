@@ -1,0 +1,105 @@
+"""What waits about people's data: requests, holds, minors' reports, authorities; each with its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from tollkeeper.flows import erasure, rehearsing
+from tollkeeper.flows import minors as minor_flow
+from tollkeeper.kit import backups
+from tollkeeper.privacy import answering, authorities, holds, minors, requests, retention
+from tollkeeper.support import queries as tickets
+from tollkeeper.web.access import for_privacy
+
+
+def _actor(request: HttpRequest) -> Any:
+    return request.user.pk
+
+
+@require_safe
+@for_privacy
+def queue(request: HttpRequest) -> HttpResponse:
+    """GET /desk/privacy/"""
+    now = timezone.now()
+    values = {
+        "requests": [row for row in requests.open_requests() if row.kind != "minor"],
+        "reports": minors.waiting(),
+        "cases": authorities.waiting(),
+        "holds": holds.list_holds(),
+        "counts": requests.counts(),
+        "letters": tickets.counts(),
+        "due": retention.due_now(now),
+        "window": backups.window_days(now),
+        "rehearsal": rehearsing.last_rehearsal(),
+        "refusals": answering.REFUSALS,
+        "today": now.date(),
+        "now": now,
+    }
+    return render(request, "desk/privacy.html", values)
+
+
+@require_POST
+@for_privacy
+def request_step(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """POST /desk/privacy/requests/<number>/<verb>/"""
+    actor = _actor(request)
+    steps: dict[str, Callable[[], object]] = {
+        "acknowledge": lambda: answering.acknowledge(number, actor),
+        "ask": lambda: answering.ask_who(number, actor),
+        "show": lambda: answering.shown(number, actor),
+        "extend": lambda: answering.extend(number, request.POST.get("ground", ""), actor),
+        "refuse": lambda: answering.refuse(number, request.POST.get("ground", ""), actor),
+        "fulfil": lambda: answering.finish(number, actor=actor),
+    }
+    if verb not in steps:
+        raise Http404
+    try:
+        steps[verb]()
+    except requests.Refused as no:
+        messages.error(request, str(no))
+    else:
+        messages.success(request, _("Saved."))
+    return redirect("desk_privacy")
+
+
+@require_POST
+@for_privacy
+def report_decide(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/privacy/minors/<number>/"""
+    try:
+        minor_flow.decide(number, agree=request.POST.get("decision") == "agree", actor=_actor(request))
+    except minors.Refused as no:
+        messages.error(request, str(no))
+    else:
+        messages.success(request, _("Saved."))
+    return redirect("desk_privacy")
+
+
+@require_POST
+@for_privacy
+def hold_release(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/privacy/holds/<number>/release/"""
+    try:
+        erasure.release_hold(number, _actor(request))
+    except holds.Refused as no:
+        messages.error(request, str(no))
+    else:
+        messages.success(request, _("Released; an erasure that waited goes on."))
+    return redirect("desk_privacy")
+
+
+urlpatterns = [
+    path("desk/privacy/", queue, name="desk_privacy"),
+    path("desk/privacy/requests/<str:number>/<slug:verb>/", request_step, name="desk_privacy_request"),
+    path("desk/privacy/minors/<str:number>/", report_decide, name="desk_privacy_minor"),
+    path("desk/privacy/holds/<str:number>/release/", hold_release, name="desk_privacy_hold"),
+]

@@ -1,0 +1,183 @@
+"""The desk's page of people's rights: for whom it is, what waits on it, the one action of each."""
+
+import datetime as dt
+import re
+import uuid
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from tollkeeper import flows
+from tollkeeper.accounts import services as accounts
+from tollkeeper.accounts.models import User
+from tollkeeper.catalog.services import load_shop
+from tollkeeper.flows import minors as minor_flow
+from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit.job_runner import claim, run
+from tollkeeper.kit.jobs import enqueue
+from tollkeeper.privacy import authorities, holds, minors, requests
+from tollkeeper.privacy.models import MinorReport, Request
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def shop() -> None:
+    load_shop(settings.SHOP)
+    load_policy(settings.SHOP / "policy.toml")
+
+
+def operator(name: str = "op", *, factor: bool = True) -> tuple[Client, uuid.UUID]:
+    user = accounts.create_person(f"{name}@example.org", None, is_staff=True)
+    if factor:
+        Authenticator.objects.create(user=user, type="totp", data={"secret": "x"})
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client, user.pk
+
+
+def child() -> User:
+    user = accounts.create_person("child@example.org", None)
+    accounts.ensure_customer(user)
+    return user
+
+
+def link_of() -> str:
+    found = re.search(r"http://[^/]+(/privacy/minor/\S+/)", str(mail.outbox[-1].body))
+    assert found
+    return found[1]
+
+
+def test_only_operators_of_the_role_with_a_second_factor() -> None:
+    client, _ = operator()
+    assert client.get("/desk/privacy/").status_code == 200
+    bare, _ = operator("bare", factor=False)
+    assert bare.get("/desk/privacy/")["Location"] == "/accounts/2fa/"
+    other, pk = operator("other")
+    User.objects.get(pk=pk).groups.add(Group.objects.create(name="finance"))
+    assert other.get("/desk/privacy/").status_code == 404
+    customer = Client()
+    customer.force_login(child(), backend=settings.AUTHENTICATION_BACKENDS[0])
+    assert customer.get("/desk/privacy/").status_code == 404
+
+
+def test_requests_wait_with_their_clock_and_are_answered() -> None:
+    client, _ = operator()
+    number = requests.open_request("access", channel="form", contact="ada@example.org")
+    assert number in client.get("/desk/privacy/").content.decode()
+    client.post(f"/desk/privacy/requests/{number}/acknowledge/")
+    client.post(f"/desk/privacy/requests/{number}/fulfil/")
+    row = Request.objects.get(number=number)
+    assert (row.state, row.answered_at is None, row.acknowledged_at is None) == ("fulfilled", False, False)
+    assert client.post(f"/desk/privacy/requests/{number}/dance/").status_code == 404
+
+
+def test_a_report_freezes_and_a_wrong_one_is_undone() -> None:
+    account = child()
+    page = Client().post(
+        "/privacy/minor/", {"contact": "p@example.org", "account": "child@example.org", "words": "my child"}
+    )
+    assert page.status_code == 302
+    account.refresh_from_db()
+    assert account.is_active
+    link = link_of()
+    assert Client().get(link).status_code == 200
+    assert MinorReport.objects.get().state == "received"
+    Client().post(link)
+    account.refresh_from_db()
+    report = MinorReport.objects.get()
+    assert (account.is_active, report.state, report.subject_id) == (False, "frozen", account.pk)
+    assert report.decide_by is not None
+    assert report.decide_by - timezone.now() < dt.timedelta(hours=72)
+    client, _ = operator()
+    assert "my child" in client.get("/desk/privacy/").content.decode()
+    client.post(f"/desk/privacy/minors/{report.number}/", {"decision": "reject"})
+    account.refresh_from_db()
+    assert account.is_active
+    assert Request.objects.get(number=report.number).answered_at is not None
+
+
+def test_a_true_report_erases_the_account() -> None:
+    account = child()
+    number = minor_flow.report(contact="p@example.org", account="child@example.org", words="")
+    secret = link_of().rstrip("/").rpartition("/")[2]
+    with pytest.raises(minors.Refused):
+        minor_flow.confirm(number, "wrong")
+    minor_flow.confirm(number, secret)
+    with pytest.raises(minors.Refused):
+        minor_flow.confirm(number, secret)
+    minor_flow.decide(number, agree=True)
+    context = claim(["erase_person"])
+    assert context is not None
+    assert run(context) == "done"
+    assert not User.objects.filter(pk=account.pk).exists()
+
+
+def test_reporters_are_forgotten_after_ninety_days() -> None:
+    number = minor_flow.report(contact="p@example.org", account="", words="words")
+    now = timezone.now()
+    assert minors.forget_reporters(now + dt.timedelta(days=89)) == 0
+    assert minors.forget_reporters(now + dt.timedelta(days=91)) == 1
+    row = MinorReport.objects.get(number=number)
+    assert (row.contact, row.words, row.state) == (None, None, "lapsed")
+
+
+def test_two_people_decide_what_an_authority_gets() -> None:
+    account = child()
+    _, first = operator("first")
+    _, second = operator("second")
+    gag = timezone.now().date() + dt.timedelta(days=5)
+    number = authorities.open_case(
+        account.pk, authority="A court", country="de", ground="§ 1", kind="data",
+        record_sets=("support",), opened_by=first, gag_until=gag,
+    )  # fmt: skip
+    facts = {"form": True, "jurisdiction": True, "treaty": True}
+    with pytest.raises(authorities.Refused, match="open"):
+        authorities.release(number, first)
+    with pytest.raises(authorities.Refused, match="another"):
+        authorities.check(number, first, **facts)
+    with pytest.raises(authorities.Refused, match="fails"):
+        authorities.check(number, second, **{**facts, "treaty": False})
+    authorities.check(number, second, **facts)
+    parts = authorities.release(number, first)
+    assert {part.label for part in parts} == {"support.Ticket", "support.Message", "support.Attachment"}
+    assert authorities.to_be_told(timezone.now().date()) == []
+    assert [row[0] for row in authorities.to_be_told(gag + dt.timedelta(days=1))] == [number]
+    assert authorities.yearly_counts() == [(timezone.now().year, "released", "fewer than 10")]
+
+
+def test_whose_data_was_given_out_is_told() -> None:
+    account = child()
+    _, first = operator("first")
+    _, second = operator("second")
+    number = authorities.open_case(
+        account.pk, authority="A court", country="de", ground="x", kind="data", record_sets=("support",),
+        opened_by=first,
+    )  # fmt: skip
+    authorities.check(number, second, form=True, jurisdiction=True, treaty=True)
+    authorities.release(number, first)
+    flows.register()
+    enqueue("tell_of_authorities", "t")
+    context = claim(["tell_of_authorities"])
+    assert context is not None
+    assert run(context) == "done"
+    assert number in str(mail.outbox[-1].body)
+    assert authorities.to_be_told(timezone.now().date()) == []
+
+
+def test_a_demand_to_preserve_makes_a_hold_that_the_desk_releases() -> None:
+    account = child()
+    client, first = operator("first")
+    authorities.open_case(
+        account.pk, authority="A court", country="de", ground="x", kind="preserve", record_sets=("orders",),
+        opened_by=first,
+    )  # fmt: skip
+    (order,) = holds.list_holds()
+    assert order.number in client.get("/desk/privacy/").content.decode()
+    client.post(f"/desk/privacy/holds/{order.number}/release/")
+    assert holds.list_holds() == []
