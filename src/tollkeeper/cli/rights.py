@@ -1,0 +1,214 @@
+"""``tollkeeper rights``: restrictions, hold orders and cases of authorities, for operators."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tollkeeper.cli.django import start
+from tollkeeper.cli.errors import Refused
+from tollkeeper.cli.person import Subject, find
+
+app = typer.Typer(help="Look after people's rights.", no_args_is_help=True, rich_markup_mode=None)
+By = Annotated[str, typer.Option("--by", help="Address or id of the operator who decides.")]
+Day = Annotated[str, typer.Option(help="A day, as in 2027-03-31.")]
+
+
+def _day(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Refused(f"{text!r} is no day; write it as in 2027-03-31") from None
+
+
+@app.command("list")
+def show() -> None:
+    """What waits: requests, reports of children, cases, holds.
+
+    Example: tollkeeper rights list
+    """
+    start()
+    from tollkeeper.privacy import authorities, holds, minors, requests
+
+    for asked in requests.open_requests():
+        typer.echo(f"{asked.number}  {asked.kind:<12} {asked.state:<12} due {asked.due_on}")
+    for report in minors.waiting():
+        typer.echo(f"{report.number}  child        {report.state:<12} due {report.decide_by:%Y-%m-%d %H:%M}")
+    for case in authorities.waiting():
+        typer.echo(f"{case.number}  authority    {case.state:<12} due {case.due_on or '-'}")
+    for order in holds.list_holds():
+        typer.echo(f"{order.number}  hold         {order.record_set:<12} look again {order.review_on}")
+
+
+@app.command()
+def restrict(
+    subject: Subject,
+    keep_service: Annotated[bool, typer.Option(help="The person wants their keys to go on working.")] = False,
+) -> None:
+    """Only store a person's data from now on.
+
+    Example: tollkeeper rights restrict ada@example.org
+    """
+    start()
+    from tollkeeper.flows import restriction
+
+    restriction.restrict(find(subject), keep_service=keep_service)
+    typer.echo("Restricted; `tollkeeper rights lift` ends it, after you told the person.")
+
+
+@app.command()
+def lift(subject: Subject) -> None:
+    """End a restriction. Tell the person first (Art. 18(3) GDPR).
+
+    Example: tollkeeper rights lift ada@example.org
+    """
+    start()
+    from tollkeeper.flows import restriction
+
+    restriction.lift(find(subject))
+    typer.echo("Lifted.")
+
+
+@app.command()
+def hold(
+    subject: Subject,
+    record_set: Annotated[str, typer.Argument(help="orders, calls, support, account or requests.")],
+    by: By,
+    ground: Annotated[str, typer.Option(help="claim, preservation, tax_audit, request or crime.")],
+    review_on: Day,
+    authority: Annotated[str, typer.Option(help="Who asked for it, where the ground needs one.")] = "",
+) -> None:
+    """Keep a record set of a person from erasure and from running out.
+
+    Example: tollkeeper rights hold ada@example.org orders --ground claim --review-on 2027-03-31 --by me
+    """
+    start()
+    from tollkeeper.privacy import holds
+
+    day = _day(review_on)
+    try:
+        number = holds.hold(
+            find(subject), record_set, ground=ground, reviewer=find(by), authority=authority,
+            review_on=day or dt.date.min,
+        )  # fmt: skip
+    except holds.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo(f"Hold order {number}.")
+
+
+@app.command()
+def release(number: Annotated[str, typer.Argument(help="The number of the order.")], by: By) -> None:
+    """Release a hold; an erasure that waited for it goes on.
+
+    Example: tollkeeper rights release H-12AB34CD --by me@example.org
+    """
+    start()
+    from tollkeeper.flows import erasure
+    from tollkeeper.privacy import holds
+
+    try:
+        erasure.release_hold(number, find(by))
+    except holds.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo("Released.")
+
+
+@app.command()
+def demand(  # noqa: PLR0913 - the facts of a demand
+    subject: Subject,
+    record_sets: Annotated[list[str], typer.Argument(help="The scope: orders, calls, support, …")],
+    by: By,
+    authority: Annotated[str, typer.Option(help="Its name.")],
+    country: Annotated[str, typer.Option(help="Two letters.")],
+    ground: Annotated[str, typer.Option(help="The law it relies on.")],
+    preserve: Annotated[bool, typer.Option(help="Only keep the data; nothing is given out.")] = False,
+    due_on: Day = "",
+    gag_until: Day = "",
+) -> None:
+    """Enter an authority's demand. A second person must check it before anything is given out.
+
+    Example: tollkeeper rights demand cus_1 orders --authority "A court" --country DE --ground "§ 1" --by me
+    """
+    start()
+    from tollkeeper.privacy import authorities
+
+    try:
+        number = authorities.open_case(
+            find(subject), authority=authority, country=country, ground=ground,
+            kind="preserve" if preserve else "data", record_sets=tuple(record_sets), opened_by=find(by),
+            due_on=_day(due_on), gag_until=_day(gag_until),
+        )  # fmt: skip
+    except authorities.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo(f"Case {number}; another operator checks it with `tollkeeper rights check {number}`.")
+
+
+@app.command()
+def check(
+    number: Annotated[str, typer.Argument(help="The number of the case.")],
+    by: By,
+    form: Annotated[bool, typer.Option(help="It is signed, dated and addressed to us.")] = False,
+    jurisdiction: Annotated[bool, typer.Option(help="This authority may demand it from us.")] = False,
+    treaty: Annotated[bool, typer.Option(help="It is of our country, or a treaty covers it.")] = False,
+) -> None:
+    """The second person's look at a demand.
+
+    Example: tollkeeper rights check A-12AB34CD --form --jurisdiction --treaty --by you@example.org
+    """
+    start()
+    from tollkeeper.privacy import authorities
+
+    try:
+        authorities.check(number, find(by), form=form, jurisdiction=jurisdiction, treaty=treaty)
+    except authorities.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo(f"Checked; `tollkeeper rights give {number}` writes the data.")
+
+
+@app.command()
+def refuse(number: Annotated[str, typer.Argument(help="The number of the case.")], by: By) -> None:
+    """Give an authority nothing.
+
+    Example: tollkeeper rights refuse A-12AB34CD --by me@example.org
+    """
+    start()
+    from tollkeeper.privacy import authorities
+
+    try:
+        authorities.refuse(number, find(by))
+    except authorities.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo("Refused.")
+
+
+@app.command()
+def give(
+    number: Annotated[str, typer.Argument(help="The number of the case.")],
+    by: By,
+    out: Annotated[Path, typer.Option(help="The file to write; it must not exist.")] = Path("case.json"),
+) -> None:
+    """Write the data of a checked case, no table beyond its scope; the person is told by mail.
+
+    Example: tollkeeper rights give A-12AB34CD --out case.json --by me@example.org
+    """
+    start()
+    from tollkeeper.kit.purposes import OWN, serving
+    from tollkeeper.privacy import authorities
+
+    try:
+        out.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise Refused(f"{out} cannot be written: {error.strerror}") from None
+    try:
+        with serving(OWN):
+            parts = authorities.release(number, find(by))
+            made: dict[str, Any] = {part.label: list(part.rows) for part in parts}
+    except authorities.Refused as no:
+        out.unlink()
+        raise Refused(str(no)) from None
+    out.write_text(json.dumps(made, indent=1, default=str) + "\n")
+    typer.echo(f"{sum(map(len, made.values()))} rows of {len(made)} tables are in {out}.")
