@@ -52,7 +52,7 @@ def test_json_and_stream_cost_the_same(gate: RunningGate, stage: Stage, upstream
     assert b"data: [DONE]" in answer
     assert b'"choices":[]' not in answer
     assert b'"choices":[]' in gate.talk(ask(key, stream=True, stream_options={"include_usage": True}))
-    assert json.loads(upstream.on("/v1/chat/completions")[1].body)["stream_options"] == {
+    assert json.loads(upstream.on("/v1/chat/completions")[-2].body)["stream_options"] == {
         "include_usage": True
     }
     for settled in stage.settled(customer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ import typer
 from tollkeeper.cli import home
 from tollkeeper.cli.django import reach_book, start
 from tollkeeper.cli.errors import Refused, one_sentence
+from tollkeeper.cli.supervisor import python
 from tollkeeper.config import environment
 from tollkeeper.config.environment import SECRETS, Environment
 
@@ -28,6 +30,7 @@ def doctor() -> None:
         _tables,
         _system,
         _shop,
+        _gate,
         _running,
     )
     failed = 0
@@ -43,6 +46,21 @@ def doctor() -> None:
             typer.echo(f"FAIL  {name:<8} {said}")
     if failed:
         raise typer.Exit(1)
+
+
+_BUILDS = {
+    "compiled": "compiled",
+    "parser": "plain Python with a compiled parser; `python -m tollkeeper.gate.build` makes it faster",
+    "pure": "plain Python; with a C compiler, `python -m tollkeeper.gate.build` makes it faster",
+}
+
+
+def _gate(env: Environment) -> str:
+    """Which build of the gate would run: it is another program, so it is asked."""
+    asked = subprocess.run(
+        python("-m", "tollkeeper.gate.build", "--look"), capture_output=True, text=True, check=True
+    )
+    return _BUILDS[asked.stdout.strip()]
 
 
 def _python(env: Environment) -> str:

@@ -99,7 +99,13 @@ def build(*, only_parser: bool = False) -> str:
 
 
 def main() -> int:
-    """Build and tell what became of it; 0 even if nothing was built, as nothing depends on it."""
+    """Build and tell what became of it; 0 even if nothing was built, as nothing depends on it.
+
+    ``--look`` builds nothing and only tells which build would run.
+    """
+    if "--look" in sys.argv:
+        sys.stdout.write(f"{compiled.kind()}\n")
+        return 0
     trouble = build(only_parser="--only-parser" in sys.argv)
     sys.stdout.write(f"{trouble or 'compiled'}\nthe gate will run: {compiled.kind()}\n")
     return 0
