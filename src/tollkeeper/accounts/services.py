@@ -116,7 +116,8 @@ def set_language(user_id: uuid.UUID, language: str) -> None:
 
 
 def write_to(customer_id: int, template: str, context: Mapping[str, Any] | None = None, **extra: Any) -> bool:
-    """Send a mail to a customer in their language; False if they have no address any more.
+    """Send a mail to a customer in their language; False if they have no address any more, or if
+    it is a service that a restriction stops.
 
     Sends at once: called by jobs, outside any transaction that must hold.
     """
@@ -125,6 +126,8 @@ def write_to(customer_id: int, template: str, context: Mapping[str, Any] | None 
     if address is None:
         return False
     owner = queries.get_customer(customer_id).owner_id
+    if mail.paused(template, owner):
+        return False
     with egress.about(subject=owner):
         mail.send(template, address, context, language=queries.language_of(owner), **extra)
     return True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import random
 import uuid
 from dataclasses import dataclass, field
 
+import msgspec
 from allauth.usersessions.models import UserSession
 from django.db.models import Sum
 from django.utils import timezone
@@ -15,7 +15,7 @@ from django.utils import timezone
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.accounts.sessions import SessionStore
-from tollkeeper.core.terms import MICRO, KeyTerms
+from tollkeeper.core.terms import MICRO, KeyTerms, LineTerms
 from tollkeeper.delivery import services as delivery
 from tollkeeper.kit import audit, mail
 from tollkeeper.payments.models import Attempt, Refund
@@ -24,6 +24,8 @@ from tollkeeper.sales.models import Order, OrderLine
 from tollkeeper.support import services as support
 from tollkeeper.usage import services as usage
 from tollkeeper.usage.models import Call, Entry, Grant
+
+_TERMS = msgspec.json.encode(LineTerms(plan="pro", provisioner="gate_key", key=KeyTerms(plan="pro"))).decode()
 
 
 @dataclass
@@ -87,7 +89,7 @@ def _buy(customer: int, number: int, chance: random.Random) -> None:
         )
         OrderLine.objects.create(
             order=order, title="Pro", plan="pro", plan_version=1, price="month", amount_minor=total,
-            terms=json.dumps({}),
+            terms=_TERMS,
         )  # fmt: skip
         attempt = Attempt.objects.create(
             order=order, provider="stripe", state="succeeded", reference=f"cs_{number}_{turn}",

@@ -10,6 +10,7 @@ from tollkeeper.core.terms import MICRO
 from tollkeeper.flows import announcing
 from tollkeeper.kit import mail
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
+from tollkeeper.privacy import restrictions
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
@@ -18,12 +19,19 @@ Owner = tuple[int, str]
 
 def tell(owners: set[Owner]) -> int:
     """Raise alerts for balances that were just drawn on, with their letters; answers how many."""
+    bound = _restricted()
     with transaction.atomic():
-        fresh = usage.raise_alerts(owners)
+        fresh = usage.raise_alerts({owner for owner in owners if owner[0] not in bound})
         for alert_id in fresh:
             enqueue("mail_alert", f"mail:alert:{alert_id}", alert_id=alert_id)
             announcing.alert(alert_id)
     return len(fresh)
+
+
+def _restricted() -> set[int]:
+    """Customers whose data may only be stored: nothing is worked out about them."""
+    found = (accounts.customer_of(person) for person in restrictions.restricted_people())
+    return {customer for customer in found if customer is not None}
 
 
 @schedule("tell_endings", every_s=3600, purpose="notice")
@@ -33,7 +41,7 @@ def tell_endings(context: Context) -> None:
 
 
 def _raise_endings() -> list[int]:
-    fresh = usage.raise_endings()
+    fresh = usage.raise_endings(leave_out=_restricted())
     for alert_id in fresh:
         enqueue("mail_alert", f"mail:alert:{alert_id}", alert_id=alert_id)
         announcing.alert(alert_id)
@@ -67,5 +75,7 @@ def _send(alert_id: int) -> str:
     owner = accounts.get_customer(alert.customer_id).owner
     language = owner.language if owner else "en"
     template = "units_ending" if alert.kind == "ending" else "units_used"
+    if mail.paused(template, owner.pk if owner else None):
+        return "paused"
     mail.send(template, address, values, language=language)
     return "sent"

@@ -113,6 +113,11 @@ def pass_message(
         raise Refused(processor, refusal)
 
 
+def stopped(processor: str, purpose: str, subject: uuid.UUID | None) -> str:
+    """The word of the stop that refuses a message before it is written; empty if none does."""
+    return next(filter(None, (stop(processor, purpose, subject) for stop in _stops)), "")
+
+
 def _with_stand_ins(register: dict[str, Processor]) -> dict[str, Processor]:
     """The register with the addresses that stand in for a processor; empty where money is real."""
     stand_ins: Mapping[str, frozenset[str]] = getattr(settings, "EGRESS_STAND_INS", {})

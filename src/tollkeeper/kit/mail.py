@@ -12,6 +12,7 @@ import datetime as dt
 import os
 import re
 import secrets
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ from django.core.mail.message import EmailMessage
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.utils import translation
+
+from tollkeeper.kit import egress
+
+PAUSED = frozenset({"units_used", "units_ending", "units_added", "payment_failed", "plan_ended"})
+"""Letters that are a service: not written to somebody whose data may only be stored (Art. 18)."""
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 _LINK = re.compile(r"https?://[^\s<>\"]+")
@@ -59,6 +65,11 @@ def forget(address: str) -> int:
             path.unlink(missing_ok=True)
             gone += 1
     return gone
+
+
+def paused(template: str, subject: uuid.UUID | None) -> bool:
+    """Whether this letter must not be written to this person now."""
+    return template in PAUSED and bool(egress.stopped("mail", "delivery", subject))
 
 
 def paragraphs(text: str) -> list[list[list[dict[str, str]]]]:

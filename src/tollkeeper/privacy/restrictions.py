@@ -42,6 +42,11 @@ def restricted(subject: uuid.UUID | None) -> bool:
     return subject is not None and Restriction.objects.filter(subject_id=subject).exists()
 
 
+def restricted_people() -> list[uuid.UUID]:
+    """Everybody whose data may for now only be stored."""
+    return list(Restriction.objects.values_list("subject_id", flat=True))
+
+
 def processable(subject: uuid.UUID | None, purpose: str) -> bool:
     """Whether a person's data may be used for a purpose, as far as restriction goes."""
     return purpose in STILL or not restricted(subject)

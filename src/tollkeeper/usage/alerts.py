@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -59,7 +59,9 @@ def raise_alerts(owners: Iterable[Owner], now: dt.datetime | None = None) -> lis
 
 
 @transaction.atomic
-def raise_endings(now: dt.datetime | None = None, limit: int = 500) -> list[int]:
+def raise_endings(
+    now: dt.datetime | None = None, limit: int = 500, leave_out: Collection[int] = ()
+) -> list[int]:
     """Note which grants end soon with units in them; answers the ids of the alerts that are new.
 
     Grants that renew, that are allowances, or that lasted only days are not worth a letter.
@@ -73,6 +75,8 @@ def raise_endings(now: dt.datetime | None = None, limit: int = 500) -> list[int]
         renews=False,
         remaining__gte=F("amount") / 10,
     ).exclude(source=SOURCE)
+    if leave_out:  # customers whose data may only be stored
+        ending = ending.exclude(customer_id__in=leave_out)
     told = set(Alert.objects.filter(kind=ENDING).values_list("basis", flat=True))
     rows = []
     for grant in ending.order_by("expires_at")[:limit]:
