@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from itertools import pairwise
 
 import pytest
 
-from tests.services.money import Till
+from tests.services.money import Till, now
 from tollkeeper.accounts import services as accounts
 from tollkeeper.flows import renewal
+from tollkeeper.kit.models import Job
 from tollkeeper.payments.models import Document
 from tollkeeper.payments.providers import Refused
 from tollkeeper.sales import plans, queries
 from tollkeeper.sales.models import Order, Subscription, SubscriptionPeriod
 
 DAY = 86_400
+HOUR = dt.timedelta(hours=1)
 
 
 def plan_of(customer: int) -> queries.PlanView:
@@ -197,3 +200,57 @@ def test_a_period_billed_twice_waits_for_a_person(till: Till) -> None:
     assert bill["status"] == "paid"
     assert [o.review for o in Order.objects.order_by("pk")] == ["", "", "period_twice"]
     assert till.jobs("fulfil_line") == 2
+
+
+def test_a_plan_that_rests_is_not_charged_and_goes_on(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    plan = plan_of(customer)
+    renewal.pause_plan(customer, plan.subscription)
+    till.deliver()
+    assert plan_of(customer).state == "paused"
+    with pytest.raises(plans.CannotChange):
+        renewal.pause_plan(customer, plan.subscription)
+    till.engine.bank.advance(62 * DAY)
+    till.deliver()
+    assert plan_of(customer).state == "paused"
+    assert len(periods()) == 1
+    assert len(list(till.engine.store.all("invoice"))) == 1
+    renewal.unpause_plan(customer, plan.subscription)
+    till.deliver()
+    assert plan_of(customer).state == "active"
+    till.engine.bank.advance(31 * DAY)
+    till.deliver()
+    assert [p.number for p in periods()] == [0, 3]
+    assert Order.objects.filter(kind="renewal", money="paid").count() == 1
+
+
+def test_a_free_plan_that_rests_opens_no_period(till: Till) -> None:
+    customer = till.customer()
+    number = till.order(customer, "free")
+    renewal.begin_payment(number)
+    till.hand_over()
+    plan = plan_of(customer)
+    renewal.pause_plan(customer, plan.subscription)
+    till.age_plan(customer, 40)
+    till.renew()
+    assert len(periods()) == 1
+    renewal.unpause_plan(customer, plan.subscription)
+    till.renew()
+    assert len(periods()) == 2
+
+
+def test_wishes_that_change_places_end_as_the_last_one(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    name = plan_of(customer).subscription
+    renewal.cancel_plan(customer, name)
+    renewal.keep_plan(customer, name)
+    last, first = Job.objects.filter(kind="push_wish").order_by("-pk")
+    for row in (last, first):  # the newer one is done before the older one
+        Job.objects.filter(pk=row.pk).update(run_at=now())
+        Job.objects.filter(kind="push_wish", state="ready").exclude(pk=row.pk).update(run_at=now() + HOUR)
+        till.work()
+    (sub,) = till.engine.store.all("subscription")
+    assert not sub["cancel_at_period_end"]
+    assert not plan_of(customer).ends_with_period

@@ -136,8 +136,8 @@ class Till:
 
     @staticmethod
     def wake() -> None:
-        """Let jobs that wait for their next try be due now."""
-        Job.objects.filter(state="ready").update(run_at=timezone.now())
+        """Let jobs that wait for their next try be due now; what waits for its day goes on waiting."""
+        Job.objects.filter(state="ready").exclude(kind="check_delivery").update(run_at=timezone.now())
 
     @staticmethod
     def expire(number: str, late: str = "fulfil") -> None:

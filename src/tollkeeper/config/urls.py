@@ -79,6 +79,7 @@ urlpatterns = [
     path("console/plans/<str:number>/", plan.plan_page, name="console_plan"),
     path("console/plans/<str:number>/cancel/", plan.plan_cancel, name="console_plan_cancel"),
     path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
+    path("console/plans/<str:number>/pause/", plan.plan_pause, name="console_plan_pause"),
     path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
     path(
         "console/plans/<str:number>/change/<slug:plan>/<slug:price>/",

@@ -8,6 +8,7 @@ provider's truth is looked up; events, the sweeper and pages all come through
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -20,6 +21,7 @@ from tollkeeper.core.settlement import Collected
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import begin_payment
 from tollkeeper.flows.reconcile import reconcile
+from tollkeeper.kit import queries as jobs
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments import services as payments
@@ -150,17 +152,65 @@ def keep_plan(customer_id: int, number: str) -> None:
     _wish(customer_id, number, False)
 
 
+def _later(kind: str, word: str, row: Any, **what: int) -> None:
+    """Tell the provider after the commit; jobs may change places, so each knows its turn."""
+    enqueue(kind, f"{word}:{row.pk}:{row.version}", subscription_id=row.pk, turn=row.version, **what)
+
+
+def _overtaken(word: str, plan: PlanView, turn: int) -> bool:
+    """Whether the customer has wished otherwise since: the newest wish is the one that is told."""
+    later = range(turn + 1, plan.version + 1)
+    return any(jobs.find_job(f"{word}:{plan.subscription_id}:{version}") for version in later)
+
+
+def pause_plan(customer_id: int, number: str) -> None:
+    """Let a plan rest: the paid period goes on to its end, the next one opens when it goes on.
+
+    Raises ``sales.plans.NoSuchPlan`` and ``CannotChange``.
+    """
+    with transaction.atomic():
+        row = plans.own_plan(customer_id, number)
+        plans.pause(row)
+        _later("push_pause", "pause", row, rests=1)
+
+
+def unpause_plan(customer_id: int, number: str) -> None:
+    """Let a plan go on. Raises ``sales.plans.NoSuchPlan``."""
+    with transaction.atomic():
+        row = plans.own_plan(customer_id, number)
+        plans.unpause(row)
+        _later("push_pause", "pause", row, rests=0)
+
+
+@job("push_pause", purpose="order", attempts=40)
+def push_pause(context: Context, subscription_id: int, turn: int, rests: int) -> None:
+    """Tell the provider whether a plan rests."""
+    plan = sales_queries.get_plan(subscription_id)
+    if _overtaken("pause", plan, turn):
+        return
+    provider = get_provider(plan.provider)
+    with about_customer(plan.customer_id):
+        if rests:
+            provider.pause(plan.reference)
+        else:
+            provider.resume(plan.reference)
+    if provider.remote:
+        look_at_subscription(plan.provider, plan.reference)
+
+
 def _wish(customer_id: int, number: str, ends: bool) -> None:
     with transaction.atomic():
         row = plans.own_plan(customer_id, number)
         plans.wish(row, ends)
-        enqueue("push_wish", f"wish:{row.pk}:{row.version}", subscription_id=row.pk, ends=int(ends))
+        _later("push_wish", "wish", row, ends=int(ends))
 
 
 @job("push_wish", purpose="order", attempts=40)
-def push_wish(context: Context, subscription_id: int, ends: int) -> None:
+def push_wish(context: Context, subscription_id: int, turn: int, ends: int) -> None:
     """Tell the provider whether a plan goes on."""
     plan = sales_queries.get_plan(subscription_id)
+    if _overtaken("wish", plan, turn):
+        return
     provider = get_provider(plan.provider)
     with about_customer(plan.customer_id):
         if ends:
@@ -232,4 +282,4 @@ def _mail(plan: PlanView, template: str) -> str:
     return "sent" if account_verbs.write_to(plan.customer_id, template, values) else "nobody"
 
 
-__all__ = ["cancel_plan", "keep_plan", "look_at_subscription", "portal_url"]
+__all__ = ["cancel_plan", "keep_plan", "look_at_subscription", "pause_plan", "portal_url", "unpause_plan"]

@@ -290,6 +290,23 @@ def wish(subscription: Subscription, ends: bool) -> None:
     subscription.save(update_fields=["ends_with_period", "version"])
 
 
+def pause(subscription: Subscription) -> None:
+    """A locked subscription asks for nothing for a while. Raises :class:`CannotChange`."""
+    if subscription.state != "active" or subscription.ends_with_period:
+        raise CannotChange("not_active")
+    subscription.state = step(SUBSCRIPTION, subscription.state, "pause")
+    subscription.version += 1
+    subscription.save(update_fields=["state", "version"])
+
+
+def unpause(subscription: Subscription) -> None:
+    """A locked subscription goes on; one that is not paused stays as it is."""
+    if subscription.state == "paused":
+        subscription.state = step(SUBSCRIPTION, subscription.state, "start")
+        subscription.version += 1
+        subscription.save(update_fields=["state", "version"])
+
+
 def withdraw_change(subscription: Subscription) -> bool:
     """Forget a downgrade that waits for the end of the period; False if there is none."""
     subscription.version += 1

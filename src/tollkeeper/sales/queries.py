@@ -91,6 +91,7 @@ class PlanView:
     past_due_at: dt.datetime | None
     provider: str
     reference: str
+    version: int
 
 
 def status(lifecycle: str, money: str, review: str, delivered: bool) -> str:
@@ -243,6 +244,7 @@ def _plan(row: Subscription) -> PlanView:
         row.past_due_at,
         row.provider,
         row.reference,
+        row.version,
     )
 
 

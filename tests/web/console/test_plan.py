@@ -35,6 +35,15 @@ def test_cancelling_asks_first_and_can_be_taken_back(story: Story, number: str) 
     assert "does not renew" not in page
 
 
+def test_a_plan_rests_and_goes_on(story: Story, number: str) -> None:
+    client = story.client(story.owner)
+    url = reverse("console_plan_pause", args=[number])
+    assert "Your plan rests" in client.post(url, follow=True).content.decode()
+    assert "Your plan goes on" in client.post(url, follow=True).content.decode()
+    client.post(reverse("console_plan_cancel", args=[number]))
+    assert "is not active" in client.post(url, follow=True).content.decode()
+
+
 def test_the_card_is_changed_at_the_provider(
     story: Story, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,8 +194,11 @@ class Provider(Protocol):
     def cancel(self, reference: str, *, at_end: bool) -> None:
         """End a subscription, at once or with its period; one that has ended already is fine."""
 
+    def pause(self, reference: str) -> None:
+        """Ask for no money until :meth:`resume`; what is paid goes on to its end."""
+
     def resume(self, reference: str) -> None:
-        """Take back a :meth:`cancel` that waits for the end of the period."""
+        """Take back a :meth:`cancel` that waits for the end of the period, or a :meth:`pause`."""
 
     def change(self, reference: str, item: Item, currency: str, key: str) -> None:
         """Let the next periods cost what ``item`` says; nothing is charged for the present one."""

@@ -76,6 +76,9 @@ class FreeProvider:
     def cancel(self, reference: str, *, at_end: bool) -> None:
         """The shop's own rows are the truth."""
 
+    def pause(self, reference: str) -> None:
+        """It is renewed by ourselves, and we do not while it is paused."""
+
     def resume(self, reference: str) -> None:
         """The shop's own rows are the truth."""
 

@@ -90,6 +90,9 @@ class InvoiceProvider:
     def cancel(self, reference: str, *, at_end: bool) -> None:
         """Nothing renews by transfer."""
 
+    def pause(self, reference: str) -> None:
+        """Nothing renews by transfer."""
+
     def resume(self, reference: str) -> None:
         """Nothing renews by transfer."""
 

@@ -229,10 +229,16 @@ class StripeProvider:
         except Missing:
             return
 
+    def pause(self, reference: str) -> None:
+        """Invoices of the time of pause are void from the beginning."""
+        service = self._client.v1.subscriptions
+        self._ask(lambda: service.update(reference, {"pause_collection": {"behavior": "void"}}))
+
     def resume(self, reference: str) -> None:
         """Let a subscription go on after all."""
         service = self._client.v1.subscriptions
-        self._ask(lambda: service.update(reference, {"cancel_at_period_end": False}))
+        params: Any = {"cancel_at_period_end": False, "pause_collection": ""}
+        self._ask(lambda: service.update(reference, params))
 
     def change(self, reference: str, item: Item, currency: str, key: str) -> None:
         """Another price from the next period on; what is due for the present one is an order of ours."""

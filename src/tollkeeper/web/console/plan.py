@@ -83,6 +83,23 @@ def plan_keep(request: HttpRequest, customer_id: int, number: str) -> HttpRespon
 
 @require_POST
 @for_customer
+def plan_pause(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /console/plans/<number>/pause/: rests, or goes on if it rests."""
+    held = _mine(customer_id, number)
+    try:
+        if held.state == "paused":
+            renewal.unpause_plan(customer_id, number)
+            messages.success(request, _("Your plan goes on."))
+        else:
+            renewal.pause_plan(customer_id, number)
+            messages.success(request, _("Your plan rests. What is paid goes on to the end of its period."))
+    except CannotChange as no:
+        messages.error(request, _refusal(no.code))
+    return redirect("console_plan", number)
+
+
+@require_POST
+@for_customer
 def plan_payment(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     """POST /console/plans/<number>/payment/: to the provider's page for the card."""
     _mine(customer_id, number)
