@@ -1,0 +1,71 @@
+"""The monthly rehearsal restores with the very command that people would use; old books lock the shop."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from tollkeeper.accounts import services as accounts
+from tollkeeper.accounts.models import User
+from tollkeeper.catalog.services import load_shop
+from tollkeeper.flows import erasure, rehearsing, restoring
+from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit import backups, erasure_journal, lockdown
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
+sqlite = pytest.mark.skipif(
+    "postgres" in str(settings.DATABASES["default"]["ENGINE"]), reason="of the SQLite book"
+)
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOLLKEEPER_BACKUPS", str(tmp_path / "backups"))
+    monkeypatch.setenv("TOLLKEEPER_KEY_BACKUPS", str(tmp_path / "keys"))
+    monkeypatch.setattr(erasure_journal, "_path", lambda: tmp_path / "erasures.log")
+    monkeypatch.setattr(lockdown, "_path", lambda: tmp_path / "lock")
+    load_shop(settings.SHOP)
+    load_policy(settings.SHOP / "policy.toml")
+
+
+@sqlite
+@pytest.mark.timeout(180)
+def test_a_rehearsal_says_whether_backups_can_be_restored() -> None:
+    user = accounts.create_person("ada@example.org", None)
+    made = backups.make(timezone.now())
+    erasure.erase(user.pk)
+    rehearsing.rehearse([made])
+    told = rehearsing.last_rehearsal()
+    assert told is not None
+    assert (told["ok"], told["backups"]) == (True, [made.name])
+    made.path.write_bytes(b"rubbish")
+    with pytest.raises(rehearsing.RestoreFailed):
+        rehearsing.rehearse([made])
+    told = rehearsing.last_rehearsal()
+    assert told is not None
+    assert "not what was written" in str(told["said"])
+
+
+def test_a_book_with_erased_people_locks_itself_until_they_are_gone() -> None:
+    user = accounts.create_person("ada@example.org", None)
+    bob = accounts.create_person("bob@example.org", None)
+    subject = user.pk
+    erasure.erase(subject)
+    assert not restoring.lock_if_restored()
+    User.objects.create(id=subject)  # as an old copy of the book has it
+    assert restoring.lock_if_restored()
+    done = restoring.replay()
+    assert (done.erased, done.revived) == (1, 0)
+    assert not lockdown.locked()
+    assert list(User.objects.values_list("pk", flat=True)) == [bob.pk]
+
+
+def test_an_account_that_was_closed_since_is_closed_again() -> None:
+    user = accounts.create_person("ada@example.org", None)
+    erasure_journal.note(user.pk, timezone.now(), "asked")
+    restoring.replay()
+    user.refresh_from_db()
+    assert not user.is_active
+    restoring.replay()
+    assert len(restoring.requests.waiting_erasures(user.pk)) == 1
