@@ -154,7 +154,8 @@ def keep_plan(customer_id: int, number: str) -> None:
 
 def _later(kind: str, word: str, row: Any, **what: int) -> None:
     """Tell the provider after the commit; jobs may change places, so each knows its turn."""
-    enqueue(kind, f"{word}:{row.pk}:{row.version}", subscription_id=row.pk, turn=row.version, **what)
+    key = f"{word}:{row.pk}:{row.version}"
+    enqueue(kind, key, run_at=None, subscription_id=row.pk, turn=row.version, **what)
 
 
 def _overtaken(word: str, plan: PlanView, turn: int) -> bool:

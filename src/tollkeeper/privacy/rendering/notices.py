@@ -29,6 +29,7 @@ FORMS = {
     "email": Form(("account.email",), ("auth", "notice")),
     "factors": Form(("account.factors",), ("auth", "security")),
     "profile": Form(("account.nickname", "account.settings"), ("auth",)),
+    "webhook": Form(("account.settings",), ("notice",)),
     "checkout": Form(("order", "payment"), ("order", "legal")),
     "key": Form(("key",), ("delivery", "security")),
     "contact": Form(("support",), ("support",)),
