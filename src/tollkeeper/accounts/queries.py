@@ -131,3 +131,11 @@ def has_role(user_id: uuid.UUID, role: str) -> bool:
 def has_factor(user_id: uuid.UUID) -> bool:
     """Whether a person signs in with a second factor."""
     return Authenticator.objects.filter(user_id=user_id).exists()
+
+
+def present(people: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of ``people`` who are in the book."""
+    todo, found = list(people), set[uuid.UUID]()
+    for start in range(0, len(todo), 500):
+        found.update(User.objects.filter(pk__in=todo[start : start + 500]).values_list("pk", flat=True))
+    return found

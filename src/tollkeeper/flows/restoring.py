@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 from django.utils import timezone
 
-from tollkeeper.accounts import services as accounts
+from tollkeeper.accounts import queries as accounts
+from tollkeeper.accounts import services as account_verbs
 from tollkeeper.flows import erasure
 from tollkeeper.kit import audit, backups, erasure_journal, lockdown
 from tollkeeper.kit.jobs import Context, schedule
@@ -44,26 +43,17 @@ def keep_days() -> int:
     return max(1, promised - _SLACK_DAYS)
 
 
-def _present(wanted: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    found: set[uuid.UUID] = set()
-    todo = list(wanted)
-    for start in range(0, len(todo), 500):
-        rows = get_user_model().objects.filter(pk__in=todo[start : start + 500])
-        found.update(rows.values_list("pk", flat=True))
-    return found
-
-
 def revived() -> set[uuid.UUID]:
     """People in the book who were erased before: only a restored backup can bring them back."""
     lines = erasure_journal.latest().values()
     begun = {line.subject for line in lines if line.what == "begun" and not line.kept}
-    return _present(begun | vault.tombstones())
+    return accounts.present(begun | vault.tombstones())
 
 
 def lock_if_restored() -> bool:
     """Lock the home if the book holds people whose keys are destroyed, however that came about."""
     try:
-        if not lockdown.locked() and _present(vault.tombstones()):
+        if not lockdown.locked() and accounts.present(vault.tombstones()):
             lockdown.lock("found")
     except DatabaseError:
         return lockdown.locked()  # a book without tables holds nobody
@@ -81,7 +71,7 @@ def replay(now: dt.datetime | None = None) -> Replayed:
         holds.release_all(subject)
         erasure.erase(subject, busy_too=True)
     lines = erasure_journal.latest()
-    present = _present(lines)
+    present = accounts.present(lines)
     for subject, line in sorted(lines.items()):
         if subject not in present:
             continue
@@ -89,7 +79,7 @@ def replay(now: dt.datetime | None = None) -> Replayed:
             erasing.erase_rows(subject, line.kept)
         elif line.what == "asked" and not requests.waiting_erasures(subject):
             erasure.close_account(subject)
-    accounts.end_all_sessions()
+    account_verbs.end_all_sessions()
     due = sum(retention.run(now).values())
     left = revived()
     if left:
