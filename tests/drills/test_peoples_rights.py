@@ -1,4 +1,4 @@
-"""Whole room: erasing, restoring and restricting hold in their small profiles, and see a product that forgets."""
+"""Whole room: erase, restore and restrict hold in their small profiles, and see a product that forgets."""
 
 from pathlib import Path
 
