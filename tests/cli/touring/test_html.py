@@ -55,3 +55,12 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     root = html.read(text)
     assert isinstance(root.text, str)
     assert isinstance(root.forms, list)
+
+
+def test_the_deed_is_the_first_form_that_posts() -> None:
+    page = html.read(
+        '<form><input name="q"></form><form method="POST"><input name="quantity" value="2"></form>'
+    )
+    assert page.deed is not None
+    assert page.deed.values == {"quantity": "2"}
+    assert html.read("<form></form>").deed is None

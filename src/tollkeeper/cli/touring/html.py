@@ -59,6 +59,11 @@ class Element:
         """The forms in it, with what they would send."""
         return [Form.read(element) for element in self.all("form")]
 
+    @property
+    def deed(self) -> Form | None:
+        """The first form in it that changes something; a search or a filter is none."""
+        return next((form for form in self.forms if form.method == "post"), None)
+
 
 @dataclass(slots=True)
 class Form:

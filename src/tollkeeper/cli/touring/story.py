@@ -156,7 +156,7 @@ class Story:
     def _order(self) -> Page:
         """Send the order; after a break, take up the order that may have been made."""
         page = self._browser.get(self.plan)
-        form = page.main.forms[0] if page.main.forms else None
+        form = page.main.deed
         if form is None:
             raise Stuck(f"nothing to order here: {page.said}")
         try:
@@ -170,10 +170,11 @@ class Story:
         if not number:
             return orders
         page = self._browser.get(f"/checkout/{number.rstrip('/').rpartition('/')[2]}/return")
-        if self._state(page) != "awaiting_payment" or not page.main.forms:
+        form = page.main.deed
+        if self._state(page) != "awaiting_payment" or form is None:
             return page
         try:
-            return self._browser.send(page, page.main.forms[0], {})
+            return self._browser.send(page, form, {})
         except Broken:
             return orders
 
@@ -222,7 +223,7 @@ class Story:
         page = self._browser.get("/console/keys/")
         reveal = page.link(r"/console/keys/delivered/")
         page = self._browser.get(reveal or "/console/keys/new/")
-        form = page.main.forms[0] if page.main.forms else None
+        form = page.main.deed
         if form is None:
             raise Stuck(f"no way to a key: {page.said}")
         return self._browser.send(page, form, {} if reveal else {"name": "tour"})
