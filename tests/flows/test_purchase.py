@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import threading
 
+import msgspec
 import pytest
 from django.db import connections
 
 from tests.services.money import Till, now
 from tollkeeper.accounts import services as accounts
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.delivery import relays
+from tollkeeper.delivery.provisioners import Facts
 from tollkeeper.flows import purchase
 from tollkeeper.flows import reconcile as reconciling
 from tollkeeper.payments import queries as payments
@@ -368,3 +372,17 @@ def test_the_receipt_is_sent_once(till: Till, mailoutbox: list) -> None:  # type
     assert "$5.00" in mail.body
     assert f"/console/orders/{number}/" in mail.body
     assert "planted" not in str(list(Document.objects.values()))
+
+
+def test_nothing_is_sold_from_a_relay_that_is_closed(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed probe stops new orders; a good one lets them in again."""
+    customer = till.customer()
+    plans = {plan.slug: msgspec.structs.replace(plan, target="east") for plan in catalog.list_plans()}
+    monkeypatch.setattr(purchase.catalog, "get_plan", lambda slug, language="en": plans[slug])
+    relays.keep_probe("east", None, "no_answer")
+    with pytest.raises(sales_verbs.CannotOrder) as refused:
+        till.order(customer)
+    assert refused.value.code == "not_sold"
+    assert not Order.objects.exists()
+    relays.keep_probe("east", Facts("1", "USD", frozenset(), chooses_secret=True, reads_secret=True))
+    assert till.order(customer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from urllib.parse import urlsplit
 
 from tollkeeper.catalog import shopfile
 from tollkeeper.catalog.shopfile import Sample
@@ -25,12 +26,20 @@ def _samples(env: Environment) -> tuple[Sample, ...]:
     return shopfile.samples(shop, env.port, lambda name: _derived(env, name))
 
 
+def _stand_in_hosts(env: Environment) -> str:
+    """``recipient=host:port`` of every relay that is played here: what the egress door lets through."""
+    shop = shopfile.read_shop(env.shop)
+    where = shopfile.addresses(shop, env.port, live=env.live)
+    return ",".join(f"{name}={urlsplit(where[name]).netloc}" for name in shop.targets if name in where)
+
+
 def environment(env: Environment) -> dict[str, str]:
     """Settings that point the product at its stand-ins; a setting made outside goes first."""
     settings.create_secrets(env.home)
     facts = {
         "STRIPE_API_BASE": f"http://127.0.0.1:{env.port + 2}",
         "STRIPE_API_KEY": f"sk_test_demo{_derived(env, 'provider')[:24]}",
+        "TOLLKEEPER_STAND_INS": _stand_in_hosts(env),
         "STRIPE_WEBHOOK_SECRET": f"whsec_{env.secret('webhook').hex()}",
         **{name: value for sample in _samples(env) for name, value in (sample.own | sample.shared).items()},
         "PYTHONPATH": os.pathsep.join(

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tollkeeper.catalog import publish, shopfile
 from tollkeeper.cli import home
 from tollkeeper.cli.errors import Refused, one_sentence
 from tollkeeper.cli.touring.browser import Broken, Stuck
+from tollkeeper.cli.touring.models import MODEL
 from tollkeeper.cli.touring.story import Story
+from tollkeeper.cli.touring.tokens import TokenStory
+from tollkeeper.config import environment
 
 
 def tour(
@@ -50,7 +55,9 @@ def tour(
 
 def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]:
     addresses = {name: address.rstrip("/") for name, address in run["addresses"].items()}
-    story = Story(
+    book = _book(str(run["shop"]))
+    kind = partial(TokenStory, book=book) if book else Story
+    story = kind(
         site=addresses["storefront"],
         gate=addresses["gate"],
         checkout=addresses["checkout"],
@@ -72,7 +79,8 @@ def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]
     ok = all(step["ok"] for step in steps)
     wall_s = round(time.monotonic() - story.began, 2)
     _table(console, steps, ok, wall_s)
-    figures = {name: story.figures.get(name) for name in _FIGURES}
+    names = _FIGURES + _MORE_FIGURES if book else _FIGURES
+    figures = {name: story.figures.get(name) for name in names if name != "first_call_ms" or not book}
     return {
         "name": "tour",
         "ok": ok,
@@ -84,6 +92,20 @@ def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]
 
 
 _FIGURES = ("email", "first_key_s", "first_call_ms", "calls", "charged_units")
+_MORE_FIGURES = ("tokens", "due_units", "relay_key_s")
+
+
+def _book(shop: str) -> dict[str, int]:
+    """The published prices of the model that the tour calls; empty where the shop sells no models."""
+    folder = environment.repository() / "shops" / shop
+    if not (folder / shopfile.SHOP_FILE).exists():
+        return {}
+    priced = publish.gate_terms(shopfile.read_shop(folder), {}).models
+    model = next((each for each in priced if each.name == MODEL), None)
+    if model is None:
+        return {}
+    cached = model.input if model.cache_read is None else model.cache_read
+    return {"input": model.input, "output": model.output, "cache_read": cached}
 
 
 def _attempt(deed: Any) -> tuple[bool, str]:

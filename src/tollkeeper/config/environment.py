@@ -28,6 +28,8 @@ class Environment:
     public_url: str
     gate_url: str
     stripe_api: str
+    stand_ins: str = ""
+    """``recipient=host:port``, with commas between: relays that are played here."""
     stripe_key: str = ""
     stripe_secrets: tuple[str, ...] = ()
     bank_account: tuple[str, ...] = ()
@@ -89,6 +91,7 @@ def read() -> Environment:
         public_url=os.environ.get("TOLLKEEPER_URL", f"http://127.0.0.1:{port}"),
         gate_url=os.environ.get("TOLLKEEPER_GATE_URL", f"http://127.0.0.1:{port + 1}"),
         stripe_api=os.environ.get("STRIPE_API_BASE", ""),
+        stand_ins=os.environ.get("TOLLKEEPER_STAND_INS", ""),
         stripe_key=os.environ.get("STRIPE_API_KEY", ""),
         # name, IBAN and BIC with a bar between, for payment by transfer
         bank_account=tuple(part.strip() for part in os.environ.get("TOLLKEEPER_BANK", "").split("|")),

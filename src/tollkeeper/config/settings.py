@@ -250,6 +250,9 @@ EGRESS_STAND_INS: dict[str, frozenset[str]] = {}
 if not ENV.live:
     EGRESS_STAND_INS["stripe"] = frozenset({urlsplit(ENV.stripe_api).netloc} - {""})
     EGRESS_STAND_INS["vies"] = frozenset({urlsplit(VIES_API).netloc} - {""})
+    for pair in filter(None, ENV.stand_ins.split(",")):
+        recipient, _, address = pair.partition("=")
+        EGRESS_STAND_INS[recipient] = frozenset({address})
     if ENV.smtp_url:
         EGRESS_STAND_INS["mail"] = frozenset({f"{EMAIL_HOST}:{EMAIL_PORT}"})
 

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import announcing, receipts
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of, return_url
@@ -92,6 +93,9 @@ def start_order(
         raise sales.CannotOrder("not_sold")
     terms = catalog.get_plan(plan, language)
     offered = catalog.get_price(plan, price)
+    relay = delivery.find_target(terms.target) if terms.target else None
+    if relay is not None and not relay.open:
+        raise sales.CannotOrder("not_sold")
     now = timezone.now()
     with transaction.atomic():
         known = sales_queries.open_with_coupon(customer_id, f"{plan}/{price}", quantity, coupons.tidy(coupon))

@@ -42,6 +42,8 @@ class Story:
     _page: Page | None = None
     _example: str = ""
     _wait_s: int = 1
+    relay_base: str = ""
+    """Where the key that was shown last works, if not at our gate."""
 
     @property
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
@@ -215,6 +217,8 @@ class Story:
             self.figures["first_key_s"] = round(time.monotonic() - self.began, 2)
             example = re.search(re.escape(self.gate) + r"/[^\s'\"\\<>]+", page.main.text)
             self._example = example[0] if example else ""
+            base = next((e for e in page.root.all("code") if "data-base" in e.attributes), None)
+            self.relay_base = base.text if base else ""
             note = f"; {lost} lost while the site restarted" if lost else ""
             return f"{self.key[:8]}…{self.key[-4:]}{note}"
         raise Stuck("the site broke off six times while it showed a key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from django import forms
 from django.conf import settings
@@ -76,8 +77,32 @@ def key_list(request: HttpRequest, customer_id: int) -> HttpResponse:
             "units": units,
             "form": NewKey(units=units),
             "unrevealed": delivery.find_unrevealed(customer_id),
+            "relayed": _relayed(customer_id),
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedKey:
+    """A delivered key at a relay, where it works, and how it was last found there."""
+
+    delivery: delivery.DeliveryRow
+    base: str
+    snapshot: delivery.SnapshotRow | None
+
+
+def _relayed(customer_id: int) -> list[RelayedKey]:
+    rows = [row for row in delivery.deliveries(customer_id) if row.target and row.state == "delivered"]
+    return [RelayedKey(row, _base_of(row.target), delivery.find_snapshot(row.id)) for row in rows]
+
+
+def _base_of(target: str) -> str:
+    """Where customers use their keys of a relay; empty if the shop has it no more."""
+    try:
+        terms = catalog.get_target(target)
+    except catalog.NotOffered:
+        return ""
+    return terms.public_url or terms.url
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -117,7 +142,7 @@ def key_reveal(request: HttpRequest, customer_id: int, delivery_id: int) -> Http
                 _("This key was shown before and cannot be shown again. Make a new one if it is lost."),
             )
             return redirect("console_keys")
-        return _shown(request, customer_id, mine.key_id, text)
+        return _shown(request, customer_id, mine.key_id, text, base=_base_of(mine.target))
     if not mine.revealable:
         messages.warning(
             request, _("This key was shown before and cannot be shown again. Make a new one if it is lost.")
@@ -164,12 +189,15 @@ def key_replace(request: HttpRequest, customer_id: int, key_id: int) -> HttpResp
     )
 
 
-def _shown(request: HttpRequest, customer_id: int, key_id: int | None, text: KeyText) -> HttpResponse:
+def _shown(
+    request: HttpRequest, customer_id: int, key_id: int | None, text: KeyText, base: str = ""
+) -> HttpResponse:
     key = delivery.find_key(key_id, customer_id) if key_id else None
     values = {
         "key": key,
         "key_text": text.text,
-        "example": example_route(catalog.gate_terms()),
+        "base": base,
+        "example": None if base else example_route(catalog.gate_terms()),
         "gate_url": settings.ENV.gate_url,
     }
     return render(request, "console/key_shown.html", values)
