@@ -378,7 +378,7 @@ def test_nothing_is_sold_from_a_relay_that_is_closed(till: Till, monkeypatch: py
     """A failed probe stops new orders; a good one lets them in again."""
     customer = till.customer()
     plans = {plan.slug: msgspec.structs.replace(plan, target="east") for plan in catalog.list_plans()}
-    monkeypatch.setattr(purchase.catalog, "get_plan", lambda slug, language="en": plans[slug])
+    monkeypatch.setattr(catalog, "get_plan", lambda slug, language="en": plans[slug])
     relays.keep_probe("east", None, "no_answer")
     with pytest.raises(sales_verbs.CannotOrder) as refused:
         till.order(customer)

@@ -19,7 +19,7 @@ from tollkeeper.catalog import publish, shopfile
 from tollkeeper.cli import home
 from tollkeeper.cli.errors import Refused, one_sentence
 from tollkeeper.cli.touring.browser import Broken, Stuck
-from tollkeeper.cli.touring.models import MODEL
+from tollkeeper.cli.touring.caller import MODEL
 from tollkeeper.cli.touring.story import Story
 from tollkeeper.cli.touring.tokens import TokenStory
 from tollkeeper.config import environment

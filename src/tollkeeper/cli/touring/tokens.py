@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tollkeeper.cli.touring.browser import Stuck, patiently
-from tollkeeper.cli.touring.models import MODEL, Chatted, ModelClient, price_micro
+from tollkeeper.cli.touring.caller import MODEL, Chatted, ModelClient, price_micro
 from tollkeeper.cli.touring.story import Story
 
 _MICRO = 1_000_000

@@ -86,7 +86,7 @@ def key_list(request: HttpRequest, customer_id: int) -> HttpResponse:
 class RelayedKey:
     """A delivered key at a relay, where it works, and how it was last found there."""
 
-    delivery: delivery.DeliveryRow
+    row: delivery.DeliveryRow
     base: str
     snapshot: delivery.SnapshotRow | None
 
