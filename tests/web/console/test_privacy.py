@@ -1,5 +1,6 @@
 """The privacy centre: copy, choices, disclosures, the end of the account."""
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -8,12 +9,15 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit.egress import DisclosureRow
 from tollkeeper.privacy import choices, requests
+from tollkeeper.web.console.privacy import gather
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
 
@@ -47,6 +51,23 @@ def _again(browser: Client, answer: HttpResponse) -> Any:
     if answer.status_code == 302 and "reauthenticate" in answer["Location"]:
         return browser.post(answer["Location"], {"password": PASSWORD}, follow=True)
     return answer
+
+
+def test_disclosures_are_told_by_recipient_and_purpose() -> None:
+    now = timezone.now()
+    rows = [
+        DisclosureRow(now - dt.timedelta(minutes=age), processor, purpose, fields, (), 10, "sent")
+        for age, processor, purpose, fields in [
+            (0, "stripe", "order", ("amount",)),
+            (1, "mail", "notice", ("to",)),
+            (2, "stripe", "order", ("amount", "currency")),
+        ]
+    ]
+    told = [(one.processor, one.messages, one.last_at, one.fields) for one in gather(rows)]
+    assert told == [
+        ("stripe", 2, now, ("amount", "currency")),
+        ("mail", 1, now - dt.timedelta(minutes=1), ("to",)),
+    ]
 
 
 def test_strangers_are_asked_to_sign_in() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 from allauth.account.decorators import reauthentication_required
@@ -19,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tollkeeper.flows import erasure
 from tollkeeper.kit import audit, egress
+from tollkeeper.kit.egress import DisclosureRow
 from tollkeeper.privacy import choices, periods, policy_queries, requests
 from tollkeeper.privacy.copying import copy_of
 from tollkeeper.web.access import View, for_customer
@@ -26,6 +29,31 @@ from tollkeeper.web.access import View, for_customer
 _BY_INTEREST = "interest"
 again: Callable[[View], View] = reauthentication_required
 """The password or a factor once more, unless it was given a moment ago."""
+
+
+SHOWN_DISCLOSURES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one recipient got about a person for one purpose, all messages together."""
+
+    processor: str
+    purpose: str
+    messages: int
+    last_at: dt.datetime
+    fields: tuple[str, ...]
+
+
+def gather(disclosures: Iterable[DisclosureRow]) -> list[Received]:
+    """Disclosures, newest first, as one line for each recipient and purpose."""
+    found: dict[tuple[str, str], list[DisclosureRow]] = {}
+    for one in disclosures:
+        found.setdefault((one.processor, one.purpose), []).append(one)
+    return [
+        Received(*key, len(rows), rows[0].at, tuple(sorted({field for row in rows for field in row.fields})))
+        for key, rows in found.items()
+    ]
 
 
 class Closing(forms.Form):
@@ -56,8 +84,16 @@ def centre(request: HttpRequest, customer_id: int) -> HttpResponse:
     values = {
         "purposes": _purposes(user),
         "requests": requests.requests_of(user.pk),
-        "disclosures": egress.disclosures_of(user.pk, limit=50),
-        "recipients": {name: one.name for name, one in policy.recipients.items()},
+        "received": [
+            {
+                "who": policy.recipients[one.processor].name
+                if one.processor in policy.recipients
+                else one.processor,
+                "why": policy.purposes[one.purpose].title if one.purpose in policy.purposes else None,
+                "row": one,
+            }
+            for one in gather(egress.disclosures_of(user.pk, limit=SHOWN_DISCLOSURES))
+        ],
         "hours": policy.clocks.closure_cool_off_hours,
     }
     return render(request, "console/privacy.html", values)
