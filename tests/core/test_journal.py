@@ -80,6 +80,12 @@ def test_a_torn_tail_loses_only_the_torn_frame(
     assert end == len(whole)
 
 
+def test_a_flipped_bit_high_in_the_sequence_number_is_seen() -> None:
+    whole = bytearray(journal.frame([journal.pack_lease_closed(bytes(16), 1, 2)], 1))
+    whole[16] ^= 1
+    assert journal.read_frames(bytes(whole)) == ([], 0)
+
+
 @given(TICKS.filter(bool), st.data())
 def test_a_flipped_bit_is_never_believed(ticks: list[list[journal.Record]], data: st.DataObject) -> None:
     whole, ends = _write(ticks)

@@ -216,10 +216,15 @@ def pack_lease_closed(lease_id: bytes, customer_id: int, at: int) -> bytes:
     return _CLOSE.pack(_KIND_CLOSE, lease_id, customer_id, at)
 
 
+def _seed(seq: int) -> int:
+    """Both halves of a sequence number in 32 bits, so that the CRC notices a flipped bit in either."""
+    return (seq ^ (seq >> 32)) & _U32
+
+
 def frame(records: Sequence[bytes], seq: int) -> bytes:
     """The bytes to append for the records of one tick."""
     body = b"".join(records)
-    return _HEADER.pack(MAGIC, len(body), zlib.crc32(body, seq & _U32), seq) + body
+    return _HEADER.pack(MAGIC, len(body), zlib.crc32(body, _seed(seq)), seq) + body
 
 
 def encode(record: Record) -> bytes:
@@ -287,7 +292,7 @@ def _frame_at(buffer: bytes, offset: int) -> tuple[int, int] | None:
     start = offset + _HEADER.size
     if magic != MAGIC or length > MAX_FRAME or start + length > len(buffer):
         return None
-    if zlib.crc32(buffer[start : start + length], seq & _U32) != crc:
+    if zlib.crc32(buffer[start : start + length], _seed(seq)) != crc:
         return None
     return seq, start + length
 

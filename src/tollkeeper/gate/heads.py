@@ -286,9 +286,10 @@ def field_value(fields: bytes, name: bytes) -> bytes | None:
     return (fields[start:] if stop < 0 else fields[start:stop]).strip(b" \t")
 
 
-_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+# Not possessive around alternatives: Python before 3.11.5 matches too much there (CPython gh-106052).
 _EXTENSION = rb";" + _TOKEN + rb"++(?:=(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?"
-_size_line = re.compile(rb"([0-9a-fA-F]{1,12})((?:" + _EXTENSION + rb")*+)\r\n").fullmatch
+_size_line = re.compile(rb"([0-9a-fA-F]{1,12})((?:" + _EXTENSION + rb")*)\r\n").fullmatch
 _trailer_line = re.compile(rb"(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n").fullmatch
 MAX_SIZE_LINE = 256
 MAX_TRAILERS = 8192
