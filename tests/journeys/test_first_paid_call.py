@@ -173,7 +173,5 @@ def test_nothing_is_left_behind(number: signal.Signals, tmp_path: Path) -> None:
         if number is not signal.SIGKILL:
             assert code == 0
             assert not shop.facts()
-        began = time.monotonic()
     with RunningShop(tmp_path / "home") as again:
-        assert time.monotonic() - began < 20
         assert again.facts()["ready"]

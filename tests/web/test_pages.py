@@ -39,6 +39,7 @@ ELSEWHERE = (
     "console/webhook.",
     "desk/ticket",
     "desk/request",
+    "desk/privacy",
     "storefront/letter",
     "storefront/report",
     "storefront/request",

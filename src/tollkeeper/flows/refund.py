@@ -28,7 +28,7 @@ from tollkeeper.payments.refunds import CannotRefund
 from tollkeeper.payments.registry import get_provider
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales import services as sales
-from tollkeeper.sales.queries import OrderView
+from tollkeeper.sales.queries import LineView, OrderView
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
@@ -121,11 +121,31 @@ def book_refund(context: Context, refund_id: str) -> None:
         for line in order.lines:
             if refund.phase == "undone":
                 restore_line(line.line_id, claim=f"refund:{refund_id}")
+                restore_line(line.line_id, claim=f"rest:{refund_id}")
+                _take_rests(order, line)
                 continue
             share = (1, 1) if whole else (refund.amount_minor, max(1, order.captured_minor))
             withdraw_line(line.line_id, claim=f"refund:{refund_id}", amount_share=share)
             if refund.phase == "done" and (refund.revokes or back >= order.captured_minor):
                 withdraw_line(line.line_id, claim=f"refunded:{order.order_id}")
+
+
+def _take_rests(order: OrderView, line: LineView) -> None:
+    """Take what other refunds could not take of a line, because the one that is now undone had it."""
+    for refund in payment_queries.list_refunds(order.order_id):
+        if refund.phase == "undone" or refund.reason in WITHOUT_GOODS:
+            continue
+        part = min(refund.amount_minor, order.captured_minor)
+        for position, grant in enumerate(line.terms.grants):
+            row = usage_queries.find_grant(f"line:{line.line_id}:{position}")
+            if row is None:
+                continue
+            claim = f"refund:{refund.refund_id}:{row.id}"
+            taken = usage_queries.clawed_under(claim)
+            due = grant.amount * line.quantity * part // max(1, order.captured_minor)
+            if due > taken:
+                key = f"rest:{refund.refund_id}:{row.id}" if taken else claim
+                usage.claw_back(key=key, grant_id=row.id, amount=due - taken)
 
 
 def wait_for_goods(order: OrderView, since: dt.datetime) -> None:

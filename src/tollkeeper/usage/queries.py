@@ -27,6 +27,7 @@ from tollkeeper.usage.models import (
     Balance,
     CodeBatch,
     Cursor,
+    Entry,
     Grant,
     Lease,
     Stray,
@@ -182,6 +183,12 @@ def find_grant(key: str) -> GrantRow | None:
     """The grant issued under this key, if there is one."""
     row = Grant.objects.filter(key=key).first()
     return None if row is None else _grant(row, timezone.now())
+
+
+def clawed_under(key: str) -> int:
+    """Micro-units that the claw-back ``key`` took; 0 if there was none, or nothing left to take."""
+    entry = Entry.objects.filter(txn__key=f"claw:{key}", account__startswith="clawed:").first()
+    return 0 if entry is None else entry.amount
 
 
 def _grant(row: Grant, now: dt.datetime) -> GrantRow:
