@@ -52,7 +52,7 @@ class RunningShop:
     def wait(self) -> None:
         """Return once everything answers; raises ``RuntimeError`` with what ``up`` said otherwise."""
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.facts().get("ready"):
+        while not (self.facts().get("ready") and self.facts().get("pid") == self.process.pid):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"`up` did not get ready:\n{self.output.read_text()[-4000:]}")
             time.sleep(0.05)

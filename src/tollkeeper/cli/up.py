@@ -44,7 +44,9 @@ def up(
     descriptor = home.hold(env.home)
     try:
         programs = _programs(env)
-        ports.check(programs, patience_s=3.0 if home.read_run_file(env.home) else 0.0)
+        broke_off = home.read_run_file(env.home) is not None  # its children may need a moment to go
+        home.run_file(env.home).unlink(missing_ok=True)
+        ports.check(programs, patience_s=3.0 if broke_off else 0.0)
         _prepare_book(env)
         asyncio.run(_run(env, programs, verbose))
     finally:
