@@ -13,6 +13,8 @@ from tollkeeper.config import environment
 
 COVERED = ("--cov=tollkeeper", "--cov-report=term:skip-covered")
 MOST_AT_ONCE = 4
+ORDER = "--randomly-seed=4711"
+"""Shuffled, but the same in every whole run, so that a failure can be repeated; add your own for another."""
 
 
 def test(context: typer.Context) -> None:
@@ -33,7 +35,10 @@ def test(context: typer.Context) -> None:
         at_once = str(min(os.cpu_count() or 1, MOST_AT_ONCE))
         side_by_side = ["--numprocesses", at_once, "--dist", "loadfile"]
         # One by one on PostgreSQL: a test's own workers look for the book by the name that settings give it.
-        runs = [("sqlite", [*COVERED, *side_by_side]), ("postgresql", ["-m", "django_db"])]
+        runs = [
+            ("sqlite", [ORDER, *COVERED, *side_by_side]),
+            ("postgresql", [ORDER, "-m", "django_db"]),
+        ]
     codes = []
     for book, arguments in runs:
         typer.echo(f"— tests, book on {book} —")
