@@ -71,7 +71,8 @@ settings.DATABASES["keystore"].setdefault("TEST", {})["NAME"] = str(HOME / "test
 django.setup()
 
 hypothesis.settings.register_profile("tollkeeper", deadline=None, database=None, print_blob=True)
-hypothesis.settings.register_profile(  # the same examples in every run of a change; people's runs find new ones
+# The same examples in every run of a change; people's own runs find new ones.
+hypothesis.settings.register_profile(
     "change", hypothesis.settings.get_profile("tollkeeper"), derandomize=True
 )
 hypothesis.settings.load_profile("change" if os.environ.get("CI") else "tollkeeper")
