@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import anthropic
+import openai
 import pytest
 
 from tests.gate import models
@@ -144,7 +146,6 @@ def test_billing_pages(gate: RunningGate, stage: Stage) -> None:
 
 
 def test_the_openai_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> None:
-    openai = pytest.importorskip("openai")
     customer, key = newcomer(stage)
     client = openai.OpenAI(api_key=key.decode(), base_url=f"http://127.0.0.1:{gate.port}/v1", max_retries=0)
     hello = [{"role": "user", "content": "hello"}]
@@ -164,7 +165,6 @@ def test_the_openai_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> Non
 def test_the_openai_sdk_retries_a_limit_and_not_a_spent_balance(
     gate: RunningGate, stage: Stage, upstream: ScriptedUpstream
 ) -> None:
-    openai = pytest.importorskip("openai")
     _, key = newcomer(stage, limits=(LimitTerms("second", "requests", 1, 1),))
     client = openai.OpenAI(api_key=key.decode(), base_url=f"http://127.0.0.1:{gate.port}/v1", max_retries=2)
     hello = [{"role": "user", "content": "hello"}]
@@ -180,7 +180,6 @@ def test_the_openai_sdk_retries_a_limit_and_not_a_spent_balance(
 
 
 def test_the_anthropic_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> None:
-    anthropic = pytest.importorskip("anthropic")
     customer, key = newcomer(stage)
     client = anthropic.Anthropic(
         api_key=key.decode(), base_url=f"http://127.0.0.1:{gate.port}", max_retries=0
