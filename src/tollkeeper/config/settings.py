@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
-from tollkeeper.config import environment
+from tollkeeper.config import databases, environment
 
 ENV = environment.read()
 PORT = ENV.port
@@ -98,19 +98,7 @@ def _book() -> dict[str, Any]:
                 "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA secure_delete=ON;",
             },
         }
-    url = urlsplit(ENV.database_url)
-    if url.scheme not in ("postgres", "postgresql"):
-        raise environment.BadEnvironment("DATABASE_URL must begin with postgresql://")
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": url.path.lstrip("/"),
-        "USER": unquote(url.username or ""),
-        "PASSWORD": unquote(url.password or ""),
-        "HOST": url.hostname or "",
-        "PORT": url.port or "",
-        # room for every thread of a process: the default of four makes a fifth one wait and then fail
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 32, "timeout": 10}},
-    }
+    return databases.postgresql(ENV.database_url)
 
 
 DATABASES = {
