@@ -70,6 +70,8 @@ if BOOK == "sqlite":  # a file, as in life: other threads and processes meet the
 settings.DATABASES["keystore"].setdefault("TEST", {})["NAME"] = str(HOME / "test-keystore.sqlite3")
 django.setup()
 
+from tollkeeper.kit.keystore import vault  # noqa: E402
+
 hypothesis.settings.register_profile("tollkeeper", deadline=None, database=None, print_blob=True)
 # The same examples in every run of a change; people's own runs find new ones.
 hypothesis.settings.register_profile(
@@ -118,6 +120,19 @@ def _stay_home() -> Iterator[None]:
     socket.socket.connect = _connect_nearby  # type: ignore[method-assign]
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """No suffix: each process of the tests has a home and a server of its own, and the processes that
+    a test starts look for the book by the name that settings give it."""
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_of_another_test() -> None:
+    """A keystore that was emptied must not live on in this process: fiscal years have the same name
+    in every test."""
+    vault.forget_keys()
 
 
 @pytest.fixture(scope="session")

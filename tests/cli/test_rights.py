@@ -1,6 +1,7 @@
 """Operators' verbs for people's rights on the command line."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_restriction_is_a_switch() -> None:
 
 def test_an_authority_gets_its_scope_after_a_second_person_agreed(tmp_path: Path) -> None:
     for name in ("ada", "me", "you"):
-        services.create_person(f"{name}@example.org", None)
+        services.create_person(f"{name}@example.org", None, is_staff=name != "ada")
     told = say(
         "demand", "ada@example.org", "account", "--authority", "A court", "--country", "DE",
         "--ground", "law", "--by", "me@example.org",
@@ -71,3 +72,33 @@ def test_an_authority_gets_its_scope_after_a_second_person_agreed(tmp_path: Path
     tables = json.loads(out.read_text())
     assert "ada@example.org" in out.read_text()
     assert all(name.startswith(("accounts.", "account.", "usersessions.")) for name in tables)
+
+
+def test_only_an_operator_decides() -> None:
+    for name in ("ada", "bob"):
+        services.create_person(f"{name}@example.org", None)
+    code, told = say(
+        "hold", "ada@example.org", "orders", "--ground", "claim", "--by", "bob@example.org",
+        "--review-on", f"{timezone.now().year + 1}-01-01",
+    )  # fmt: skip
+    assert code != 0
+    assert "does not work at the desk" in told
+    assert holds.list_holds() == []
+
+
+def test_a_tax_audit_reads_a_fiscal_year(tmp_path: Path) -> None:
+    for name in ("me", "you"):
+        services.create_person(f"{name}@example.org", None, is_staff=True)
+    year = str(timezone.now().year)
+    facts = ("--authority", "Revenue", "--country", "IE", "--ground", "TCA 886", "--by", "me@example.org")
+    assert say("audit", "1999", *facts)[0] != 0
+    number = say("audit", year, *facts)[1].split()[1].rstrip(";")
+    out = tmp_path / "books.zip"
+    give = ("give", number, "--by", "me@example.org", "--out", str(out))
+    assert say(*give)[0] != 0
+    assert not out.exists()
+    agreed = ("check", number, "--form", "--jurisdiction", "--treaty", "--by", "you@example.org")
+    assert say(*agreed)[0] == 0
+    code, told = say(*give)
+    assert (code, told.split()[0]) == (0, "0")
+    assert zipfile.is_zipfile(out)

@@ -128,6 +128,16 @@ def has_role(user_id: uuid.UUID, role: str) -> bool:
     return not groups or role in groups
 
 
+def is_operator(user_id: uuid.UUID) -> bool:
+    """Whether a person works at the desk."""
+    return User.objects.filter(pk=user_id, is_staff=True, is_active=True).exists()
+
+
+def is_only_operator(user_id: uuid.UUID) -> bool:
+    """Whether nobody else works at the desk: then nobody else can be the second person."""
+    return not User.objects.filter(is_staff=True, is_active=True).exclude(pk=user_id).exists()
+
+
 def has_factor(user_id: uuid.UUID) -> bool:
     """Whether a person signs in with a second factor."""
     return Authenticator.objects.filter(user_id=user_id).exists()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import uuid
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -23,6 +23,15 @@ def _day(text: str) -> dt.date | None:
         return dt.date.fromisoformat(text) if text else None
     except ValueError:
         raise Refused(f"{text!r} is no day; write it as in 2027-03-31") from None
+
+
+def _operator(text: str) -> uuid.UUID:
+    person = find(text)
+    from tollkeeper.accounts import queries
+
+    if not queries.is_operator(person):
+        raise Refused(f"--by {text}: this person does not work at the desk")
+    return person
 
 
 @app.command("list")
@@ -92,7 +101,7 @@ def hold(
     day = _day(review_on)
     try:
         number = holds.hold(
-            find(subject), record_set, ground=ground, reviewer=find(by), authority=authority,
+            find(subject), record_set, ground=ground, reviewer=_operator(by), authority=authority,
             review_on=day or dt.date.min,
         )  # fmt: skip
     except holds.Refused as no:
@@ -111,7 +120,7 @@ def release(number: Annotated[str, typer.Argument(help="The number of the order.
     from tollkeeper.privacy import holds
 
     try:
-        erasure.release_hold(number, find(by))
+        erasure.release_hold(number, _operator(by))
     except holds.Refused as no:
         raise Refused(str(no)) from None
     typer.echo("Released.")
@@ -139,8 +148,34 @@ def demand(  # noqa: PLR0913 - the facts of a demand
     try:
         number = authorities.open_case(
             find(subject), authority=authority, country=country, ground=ground,
-            kind="preserve" if preserve else "data", record_sets=tuple(record_sets), opened_by=find(by),
+            kind="preserve" if preserve else "data", record_sets=tuple(record_sets), opened_by=_operator(by),
             due_on=_day(due_on), gag_until=_day(gag_until),
+        )  # fmt: skip
+    except authorities.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo(f"Case {number}; another operator checks it with `tollkeeper rights check {number}`.")
+
+
+@app.command()
+def audit(
+    year: Annotated[int, typer.Argument(help="The fiscal year that is asked for.")],
+    by: By,
+    authority: Annotated[str, typer.Option(help="The tax office.")],
+    country: Annotated[str, typer.Option(help="Two letters.")],
+    ground: Annotated[str, typer.Option(help="The law or order it relies on.")],
+    due_on: Day = "",
+) -> None:
+    """Enter a tax audit of a fiscal year: its invoices do not run out, and may be read once checked.
+
+    Example: tollkeeper rights audit 2025 --authority Revenue --country IE --ground "TCA s. 886" --by me
+    """
+    start()
+    from tollkeeper.privacy import authorities
+
+    try:
+        number = authorities.open_case(
+            None, authority=authority, country=country, ground=ground, kind="books", record_sets=(),
+            opened_by=_operator(by), due_on=_day(due_on), year=year,
         )  # fmt: skip
     except authorities.Refused as no:
         raise Refused(str(no)) from None
@@ -160,10 +195,11 @@ def check(
     Example: tollkeeper rights check A-12AB34CD --form --jurisdiction --treaty --by you@example.org
     """
     start()
+    from tollkeeper.flows import authorities as flow
     from tollkeeper.privacy import authorities
 
     try:
-        authorities.check(number, find(by), form=form, jurisdiction=jurisdiction, treaty=treaty)
+        flow.check(number, _operator(by), form=form, jurisdiction=jurisdiction, treaty=treaty)
     except authorities.Refused as no:
         raise Refused(str(no)) from None
     typer.echo(f"Checked; `tollkeeper rights give {number}` writes the data.")
@@ -179,7 +215,7 @@ def refuse(number: Annotated[str, typer.Argument(help="The number of the case.")
     from tollkeeper.privacy import authorities
 
     try:
-        authorities.refuse(number, find(by))
+        authorities.refuse(number, _operator(by))
     except authorities.Refused as no:
         raise Refused(str(no)) from None
     typer.echo("Refused.")
@@ -189,26 +225,25 @@ def refuse(number: Annotated[str, typer.Argument(help="The number of the case.")
 def give(
     number: Annotated[str, typer.Argument(help="The number of the case.")],
     by: By,
-    out: Annotated[Path, typer.Option(help="The file to write; it must not exist.")] = Path("case.json"),
+    out: Annotated[str, typer.Option(help="The file to write; it must not exist.")] = "",
 ) -> None:
     """Write the data of a checked case, no table beyond its scope; the person is told by mail.
+
+    An audit of the books gives a zip of the fiscal year's documents, for thirty days.
 
     Example: tollkeeper rights give A-12AB34CD --out case.json --by me@example.org
     """
     start()
-    from tollkeeper.kit.purposes import OWN, serving
+    from tollkeeper.flows import authorities as flow
     from tollkeeper.privacy import authorities
 
+    case = authorities.find_case(number)
+    suffix = "zip" if case is not None and case.kind == "books" else "json"
+    target = Path(out or f"{number}.{suffix}")
     try:
-        out.touch(mode=0o600, exist_ok=False)
-    except OSError as error:
-        raise Refused(f"{out} cannot be written: {error.strerror}") from None
-    try:
-        with serving(OWN):
-            parts = authorities.release(number, find(by))
-            made: dict[str, Any] = {part.label: list(part.rows) for part in parts}
+        given = flow.give(number, _operator(by), target)
     except authorities.Refused as no:
-        out.unlink()
         raise Refused(str(no)) from None
-    out.write_text(json.dumps(made, indent=1, default=str) + "\n")
-    typer.echo(f"{sum(map(len, made.values()))} rows of {len(made)} tables are in {out}.")
+    except OSError as error:
+        raise Refused(f"{target} cannot be written: {error.strerror}") from None
+    typer.echo(f"{given} rows are in {target}. Delete it once the authority has it.")

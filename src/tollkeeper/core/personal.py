@@ -39,7 +39,7 @@ class OnErasure(StrEnum):
     PSEUDONYM = "pseudonym"
     """The link to the subject is replaced by a random pseudonym, the row stays."""
     VAULT = "vault"
-    """The law wants it: moved into the statutory vault of its fiscal year."""
+    """The law wants it: stays in the statutory vault, under the key of its fiscal year."""
     KEEP = "keep"
     """Stays as it is, because without its subject it says nothing of a person (sums, states)."""
 

@@ -18,6 +18,7 @@ from tollkeeper.kit import audit, erasure_journal, mail, sealed
 from tollkeeper.kit.job_context import Context, Retry
 from tollkeeper.kit.jobs import enqueue, job
 from tollkeeper.kit.purposes import OWN, Closed, serving
+from tollkeeper.payments import statutory
 from tollkeeper.privacy import discovery, erasing, holds, policy_queries, requests
 from tollkeeper.usage import queries as usage
 
@@ -67,6 +68,9 @@ def erase(subject: uuid.UUID, *, busy_too: bool = False) -> Receipt:
         sealed.destroy(subject)
         return Receipt({}, {}, time.perf_counter() - started)
     erasure_journal.note(subject, timezone.now(), kept=held)
+    if customer is not None:
+        with serving(OWN):
+            statutory.complete(customer)
     with serving(OWN):
         address = accounts.find_email(subject)
     if address and not isinstance(address, Closed):

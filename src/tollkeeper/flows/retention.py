@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
+from tollkeeper.flows import statutory
 from tollkeeper.kit import job_runner
 from tollkeeper.kit.jobs import Context, schedule
 from tollkeeper.privacy import policy_queries, retention
@@ -27,6 +28,8 @@ def apply_periods(context: Context) -> None:
 def run(now: dt.datetime) -> dict[str, int]:
     """Rows and files gone, by table or folder."""
     gone = retention.run(now)
+    if ended := statutory.end_years(now):
+        gone["fiscal years"] = len(ended)
     days = policy_queries.get_current().policy.keep
     if "jobs" in days:
         jobs = job_runner.prune_done(dt.timedelta(days=days["jobs"].days), now)

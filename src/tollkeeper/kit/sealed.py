@@ -26,6 +26,8 @@ from tollkeeper.kit.keystore.vault import (
     ensure_cipher,
     forget_keys,
     get_cipher,
+    has_key,
+    on_trial,
     preload,
     recheck,
 )
@@ -42,6 +44,8 @@ __all__ = [
     "destroy",
     "destroyed",
     "forget_keys",
+    "has_key",
+    "on_trial",
     "open_bytes",
     "open_sealed",
     "preload",

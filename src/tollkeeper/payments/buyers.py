@@ -9,6 +9,7 @@ import re
 from django.db import transaction
 
 from tollkeeper.kit.sealed import ErasedText
+from tollkeeper.payments import statutory
 from tollkeeper.payments.models import Buyer, DocumentBuyer
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -105,6 +106,7 @@ def freeze(document_id: int, customer_id: int, now: dt.datetime) -> None:
     if found is not None and not DocumentBuyer.objects.filter(document_id=document_id).exists():
         text = json.dumps(found, sort_keys=True, ensure_ascii=False)
         DocumentBuyer.objects.create(document_id=document_id, body=text, created_at=now)
+        statutory.lay_in(document_id, text, now)
 
 
 def buyer_of(document_id: int) -> dict[str, str]:

@@ -144,13 +144,27 @@ INVENTORY = {
     ),
     "payments.DocumentBuyer": Model(
         path="document.order.customer.owner",
-        keep=Keep("tax", since="created_at"),
+        keep=Keep("order", since="document.order.created_at", note="Goes when the order loses its person."),
         columns={
             "id": Plain("key"),
             "document": Plain("link"),
-            "body": Personal("order", "legal", erase=OnErasure.VAULT, export=Export.PROVIDED, sealed=True),
+            "body": Personal("order", "legal", erase=OnErasure.SHRED, export=Export.PROVIDED, sealed=True),
             "created_at": Plain("time"),
         },
+    ),
+    "payments.VaultEntry": Model(
+        path="document.order.customer.owner",
+        keep=Keep("tax", since="document.issued_at"),
+        columns={
+            "id": Plain("key"),
+            "document": Plain("link"),
+            "year": Plain("time: the fiscal year"),
+            "sealed_body": Personal(
+                "order", "legal", erase=OnErasure.VAULT, export=Export.WITHHELD, sealed=True
+            ),
+        },
+        note="The same words as the document's own buyer, sealed under the key of the fiscal year;"
+        " opened for a tax audit only, by two people.",
     ),
     "payments.Transfer": Model(
         path="order.customer.owner",

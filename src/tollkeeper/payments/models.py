@@ -253,7 +253,10 @@ class Buyer(models.Model):
 
 
 class DocumentBuyer(models.Model):
-    """The buyer as a document names it: frozen with it, sealed, and shredded after its term."""
+    """The buyer as a document names it: frozen with it, sealed under the person's key, gone with them.
+
+    What tax law wants beyond that is in :class:`VaultEntry`.
+    """
 
     document = models.OneToOneField(Document, on_delete=models.PROTECT, related_name="buyer")
     body = SealedTextField(subject="document.order.customer.owner_id")
@@ -261,6 +264,17 @@ class DocumentBuyer(models.Model):
 
     def __str__(self) -> str:
         return f"buyer of document {self.document_id}"
+
+
+class VaultEntry(models.Model):
+    """The buyer of a document in the statutory vault, sealed under the key of its fiscal year."""
+
+    document = models.OneToOneField(Document, on_delete=models.PROTECT, related_name="vault_entry")
+    year = models.PositiveSmallIntegerField(db_index=True)
+    sealed_body = models.TextField()
+
+    def __str__(self) -> str:
+        return f"vault entry of document {self.document_id}"
 
 
 class Transfer(models.Model):

@@ -16,7 +16,10 @@ from tollkeeper.privacy import holds
 from tollkeeper.privacy.copying import Part, copy_of
 from tollkeeper.privacy.models import AuthorityCase
 
-KINDS = ("data", "preserve")
+KINDS = ("data", "preserve", "books")
+"""Data of a person; a person's data to be kept; the books of a fiscal year."""
+OPEN_DAYS = 30
+"""How long a fiscal year may be read after an audit was released."""
 PUBLISH_FROM = 10
 """Counts below are published as "fewer than 10": one case could be recognised."""
 
@@ -40,6 +43,8 @@ class CaseRow:
     due_on: dt.date | None
     gag_until: dt.date | None
     told_at: dt.datetime | None
+    year: int | None = None
+    decided_at: dt.datetime | None = None
 
 
 def open_case(  # noqa: PLR0913 - the facts of a demand
@@ -53,10 +58,17 @@ def open_case(  # noqa: PLR0913 - the facts of a demand
     opened_by: uuid.UUID,
     due_on: dt.date | None = None,
     gag_until: dt.date | None = None,
+    year: int | None = None,
 ) -> str:
-    """Enter a demand; its number. A demand to preserve makes a hold. Raises :class:`Refused`."""
+    """Enter a demand; its number. A demand to preserve makes a hold, and so does an audit of a fiscal
+    ``year`` (kind ``books``), which is about nobody in particular. Raises :class:`Refused`."""
     if kind not in KINDS or len(country) != 2 or not authority.strip() or not ground.strip():
         raise Refused("a case needs authority, country (two letters), legal ground and kind")
+    if (kind == "books") != (year is not None) or (kind == "books" and subject is not None):
+        raise Refused("an audit of the books is about a fiscal year, every other case about a person")
+    if gag_until is not None and gag_until <= timezone.now().date():
+        raise Refused("a gag ends on a day that lies ahead")
+    record_sets = ("orders",) if kind == "books" else record_sets
     if not record_sets:
         raise Refused("a case needs its scope: one record set at least")
     try:
@@ -69,16 +81,17 @@ def open_case(  # noqa: PLR0913 - the facts of a demand
                 ground=ground.strip()[:200],
                 kind=kind,
                 tables=",".join(tables),
+                year=year,
                 opened_by=audit.person(opened_by),
                 due_on=due_on,
                 gag_until=gag_until,
             )
-            if kind == "preserve" and subject is not None:
+            if kind == "books" or (kind == "preserve" and subject is not None):
                 day = timezone.now().date() + dt.timedelta(days=90)
                 for one in record_sets:
                     holds.hold(
-                        subject, one, ground="preservation", reviewer=opened_by, review_on=day,
-                        authority=authority,
+                        subject, one, ground="tax_audit" if year else "preservation", reviewer=opened_by,
+                        review_on=day, authority=authority, year=year,
                     )  # fmt: skip
             audit.record(
                 "authority.opened",
@@ -102,15 +115,20 @@ def _step(number: str, event: str, actor: uuid.UUID) -> AuthorityCase:
     return row
 
 
-def check(number: str, actor: uuid.UUID, *, form: bool, jurisdiction: bool, treaty: bool) -> None:
+def check(
+    number: str, actor: uuid.UUID, *, form: bool, jurisdiction: bool, treaty: bool, alone: bool = False
+) -> None:
     """The second person's look: form, jurisdiction, and for foreign orders a treaty (Art. 48).
 
-    Raises :class:`Refused` for the person who opened the case, and where a check fails.
+    ``alone`` says that the shop has one operator only, which the trail then notes. Raises
+    :class:`Refused` for the person who opened the case, and where a check fails.
     """
     with transaction.atomic():
         row = _step(number, "check", actor)
         if row.opened_by == audit.person(actor):
-            raise Refused("the second person must be another one")
+            if not alone:
+                raise Refused("the second person must be another one")
+            audit.record("authority.alone", actor=row.opened_by, object=f"privacy.AuthorityCase:{number}")
         if not (form and jurisdiction and treaty):
             raise Refused("a demand that fails a check is refused, not released")
         row.form_ok = row.jurisdiction_ok = row.treaty_ok = True
@@ -130,6 +148,8 @@ def release(number: str, actor: uuid.UUID) -> list[Part]:
     """The data within the scope and no table more; noted before a row is read. Raises :class:`Refused`."""
     with transaction.atomic():
         row = _step(number, "release", actor)
+        if row.kind == "preserve":
+            raise Refused("a demand to preserve keeps data and gives none out")
         row.decided_at = timezone.now()
         row.save()
     scope = set(row.tables.split(","))
@@ -155,22 +175,49 @@ def note_told(number: str) -> None:
 def waiting() -> list[CaseRow]:
     """Cases to be checked or released, the most urgent first."""
     rows = AuthorityCase.objects.filter(state__in=("open", "checked")).order_by("due_on", "opened_at")
-    return [
-        CaseRow(
-            row.number,
-            row.authority,
-            row.country,
-            row.ground,
-            row.kind,
-            row.state,
-            tuple(row.tables.split(",")),
-            row.opened_by,
-            row.due_on,
-            row.gag_until,
-            row.told_at,
-        )
-        for row in rows
-    ]
+    return [_row(row) for row in rows]
+
+
+def recent(limit: int = 50) -> list[CaseRow]:
+    """Cases that were decided, the newest first."""
+    rows = AuthorityCase.objects.filter(state__in=("released", "refused")).order_by("-decided_at")
+    return [_row(row) for row in rows[:limit]]
+
+
+def find_case(number: str) -> CaseRow | None:
+    """A case by its number."""
+    row = AuthorityCase.objects.filter(number=number).first()
+    return _row(row) if row else None
+
+
+def books_open(number: str, now: dt.datetime) -> int:
+    """The fiscal year that a released audit may read now. Raises :class:`Refused`."""
+    row = find_case(number)
+    if row is None or row.kind != "books" or row.year is None:
+        raise Refused(f"there is no audit of the books {number}")
+    if row.state != "released" or row.decided_at is None:
+        raise Refused(f"{number} is {row.state}: two people have to agree before the vault opens")
+    if now > row.decided_at + dt.timedelta(days=OPEN_DAYS):
+        raise Refused(f"{number} was released more than {OPEN_DAYS} days ago; open another case")
+    return row.year
+
+
+def _row(row: AuthorityCase) -> CaseRow:
+    return CaseRow(
+        row.number,
+        row.authority,
+        row.country,
+        row.ground,
+        row.kind,
+        row.state,
+        tuple(filter(None, row.tables.split(","))),
+        row.opened_by,
+        row.due_on,
+        row.gag_until,
+        row.told_at,
+        row.year,
+        row.decided_at,
+    )
 
 
 def yearly_counts() -> list[tuple[int, str, str]]:

@@ -27,13 +27,15 @@ def _authority() -> str:
 class Hold(models.Model):
     """A hold order: tables of one person that neither erasure nor retention may touch for now.
 
-    ``tables`` names them with commas. ``reviewer`` is a pseudonym of the audit trail.
+    ``tables`` names them with commas. ``reviewer`` is a pseudonym of the audit trail. An order
+    about a fiscal ``year`` has no person: what began in it does not run out.
     """
 
     number = models.CharField(max_length=12, unique=True, default=_hold, editable=False)
     subject = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     record_set = models.CharField(max_length=20)
     tables = models.CharField(max_length=2000)
+    year = models.PositiveSmallIntegerField(null=True)
     ground = models.CharField(max_length=20)
     authority = models.CharField(max_length=120, default="")
     reviewer = models.CharField(max_length=32)
@@ -80,7 +82,8 @@ class AuthorityCase(models.Model):
     """A demand of an authority for data. Nothing leaves before two people have agreed.
 
     ``opened_by``, ``checked_by`` are pseudonyms of the audit trail. ``gag_until`` is empty
-    where the person may be told at once. ``tables`` is the whole scope of the export.
+    where the person may be told at once. ``tables`` is the whole scope of the export. An audit
+    of the books is about a fiscal ``year`` and about nobody in particular.
     """
 
     number = models.CharField(max_length=12, unique=True, default=_authority, editable=False)
@@ -90,6 +93,7 @@ class AuthorityCase(models.Model):
     ground = models.CharField(max_length=200)
     kind = models.CharField(max_length=16)
     tables = models.CharField(max_length=2000, default="")
+    year = models.PositiveSmallIntegerField(null=True)
     state = models.CharField(max_length=12, default="open")
     form_ok = models.BooleanField(default=False)
     jurisdiction_ok = models.BooleanField(default=False)

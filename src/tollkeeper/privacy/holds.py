@@ -45,6 +45,7 @@ class HoldRow:
     review_on: dt.date
     made_at: dt.datetime
     released_at: dt.datetime | None
+    year: int | None = None
 
 
 def tables_of(record_set: str) -> tuple[str, ...]:
@@ -62,16 +63,22 @@ def tables_of(record_set: str) -> tuple[str, ...]:
 
 
 def hold(
-    subject: uuid.UUID,
+    subject: uuid.UUID | None,
     record_set: str,
     *,
     ground: str,
     reviewer: uuid.UUID,
     review_on: dt.date,
     authority: str = "",
+    year: int | None = None,
 ) -> str:
-    """Hold a person's record set; the number of the order. Raises :class:`Refused`."""
+    """Hold a person's record set, or what of everybody's began in a fiscal ``year``; the number of
+    the order. Raises :class:`Refused`."""
     today = timezone.now().date()
+    if (subject is None) == (year is None):
+        raise Refused("a hold order is about one person or about one fiscal year")
+    if year is not None and not 2000 <= year <= today.year:
+        raise Refused(f"{year} is no fiscal year of this shop")
     if ground not in GROUNDS:
         raise Refused(f"the ground must be one of {', '.join(GROUNDS)}")
     if ground in ("preservation", "tax_audit", "crime") and not authority.strip():
@@ -84,6 +91,7 @@ def hold(
             subject_id=subject,
             record_set=record_set,
             tables=",".join(tables),
+            year=year,
             ground=ground,
             authority=authority.strip()[:120],
             reviewer=audit.person(reviewer),
@@ -152,6 +160,16 @@ def held_subjects() -> dict[str, list[uuid.UUID]]:
     return found
 
 
+def held_years() -> dict[str, set[int]]:
+    """Table → the fiscal years whose rows of it do not run out."""
+    found: dict[str, set[int]] = {}
+    rows = Hold.objects.filter(released_at__isnull=True, year__isnull=False)
+    for year, tables in rows.values_list("year", "tables"):
+        for label in tables.split(","):
+            found.setdefault(label, set()).add(int(year or 0))
+    return found
+
+
 def list_holds(*, released: bool = False) -> list[HoldRow]:
     """Hold orders, the next to be reviewed first."""
     rows = Hold.objects.filter(released_at__isnull=not released).order_by("review_on")
@@ -165,6 +183,7 @@ def list_holds(*, released: bool = False) -> list[HoldRow]:
             row.review_on,
             row.made_at,
             row.released_at,
+            row.year,
         )
         for row in rows
     ]

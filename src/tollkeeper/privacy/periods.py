@@ -104,10 +104,14 @@ def held() -> dict[str, list[uuid.UUID]]:
     return holds.held_subjects()
 
 
-def _free(rows: models.QuerySet[Any], label: str) -> models.QuerySet[Any]:
+def _free(rows: models.QuerySet[Any], period: Period) -> models.QuerySet[Any]:
     """Without the rows that a hold order keeps."""
-    for subject in held().get(label, ()):
-        rows = rows.exclude(pk__in=rows_of(label, subject).values("pk"))
+    for subject in held().get(period.label, ()):
+        rows = rows.exclude(pk__in=rows_of(period.label, subject).values("pk"))
+    since = period.since.replace(".", "__")
+    for year in holds.held_years().get(period.label, ()):
+        first, after = (_moment(period, dt.datetime(one, 1, 1, tzinfo=dt.UTC)) for one in (year, year + 1))
+        rows = rows.exclude(**{f"{since}__gte": first, f"{since}__lt": after})
     return rows
 
 
@@ -128,11 +132,15 @@ def leads(label: str) -> str:
     return entry.path.replace(".", "__") if entry.kind == "link" else ""
 
 
-def _before(period: Period, now: dt.datetime) -> tuple[str, Any]:
+def _moment(period: Period, at: dt.datetime) -> Any:
+    """A moment as the column compares with it from which the period counts."""
     last = follow(installed_models()[period.label], period.since)
-    limit = now - dt.timedelta(days=period.days)
-    exact = isinstance(last, models.DateTimeField | models.BigIntegerField)
-    return f"{period.since.replace('.', '__')}__lt", limit if exact else limit.date()
+    return at if isinstance(last, models.DateTimeField | models.BigIntegerField) else at.date()
+
+
+def _before(period: Period, now: dt.datetime) -> tuple[str, Any]:
+    limit = _moment(period, now - dt.timedelta(days=period.days))
+    return f"{period.since.replace('.', '__')}__lt", limit
 
 
 def due(period: Period, now: dt.datetime) -> models.QuerySet[Any] | None:
@@ -147,8 +155,8 @@ def due(period: Period, now: dt.datetime) -> models.QuerySet[Any] | None:
     rows = installed_models()[period.label]._base_manager.filter(**{lookup: limit})
     if period.then == "anonymise":
         path = leads(period.label)
-        return _free(rows.filter(**{f"{path}__isnull": False}) if path else rows, period.label)
-    return _not_needed(_free(rows, period.label), period, now)
+        return _free(rows.filter(**{f"{path}__isnull": False}) if path else rows, period)
+    return _not_needed(_free(rows, period), period, now)
 
 
 def oldest(period: Period) -> Any:
@@ -157,6 +165,14 @@ def oldest(period: Period) -> Any:
         return None
     rows = installed_models()[period.label]._base_manager.all()
     return rows.aggregate(first=models.Min(period.since.replace(".", "__")))["first"]
+
+
+def first_start(label: str, rows: models.QuerySet[Any]) -> Any:
+    """The earliest start of the model's own period among ``rows``; None where a closure starts it."""
+    keep = inventory().models[label].keep
+    if keep is None or not keep.since:
+        return None
+    return rows.order_by().aggregate(first=models.Min(keep.since.replace(".", "__")))["first"]
 
 
 def stays(policy: Policy) -> list[Stays]:

@@ -19,7 +19,7 @@ from tollkeeper.core.personal import OnErasure
 from tollkeeper.core.policy_schema import Policy
 from tollkeeper.kit import append_only
 from tollkeeper.privacy import periods, policy_queries
-from tollkeeper.privacy.discovery import installed_models, inventory
+from tollkeeper.privacy.discovery import follow, installed_models, inventory
 
 BATCH = 5_000
 BY_SEGMENT = frozenset({"trail.Entry"})
@@ -112,9 +112,28 @@ def _detach(period: periods.Period, link: str, now: dt.datetime, batch: int) -> 
                 nobody = field.related_model._base_manager.create()
                 keys = [key for key, whose in found if whose == customer]
                 for start in range(0, len(keys), 500):
-                    part = model._base_manager.filter(pk__in=keys[start : start + 500])
+                    some = keys[start : start + 500]
+                    for label, path in _leave_with(period.label):
+                        below = installed_models()[label]._base_manager.filter(**{f"{path}__in": some})
+                        _delete(below.model, list(below.values_list("pk", flat=True)))
+                    part = model._base_manager.filter(pk__in=some)
                     gone += part.update(**{link: nobody, **loose})
     return gone
+
+
+def _leave_with(label: str) -> Iterator[tuple[str, str]]:
+    """Tables whose rows lead to a person through rows of ``label`` and would go with an erasure, with the
+    way there: once that row leads to nobody, no erasure finds them any more."""
+    known = installed_models()
+    for other, entry in inventory().models.items():
+        stays = any(column.erase in _STAYS for column in entry.personal.values())
+        if other not in known or entry.kind != "link" or stays or not entry.personal:
+            continue
+        steps = entry.path.split(".")
+        for end in range(1, len(steps)):
+            above: Any = follow(known[other], ".".join(steps[:end])).related_model
+            if above._meta.label == label:
+                yield other, "__".join(steps[:end])
 
 
 def _purge(period: periods.Period, now: dt.datetime, batch: int) -> int:

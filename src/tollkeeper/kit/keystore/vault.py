@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -117,6 +118,21 @@ def ensure_cipher(subject: uuid.UUID) -> AESGCM:
         except IntegrityError:  # another process was faster: its key counts
             row = SubjectKey.objects.get(pk=subject)
     return _remember(subject, _unwrap(row))
+
+
+def has_key(subject: uuid.UUID) -> bool:
+    """Whether the subject has a key that was not destroyed."""
+    return SubjectKey.objects.filter(pk=subject, wrapped__isnull=False).exists()
+
+
+@contextmanager
+def on_trial() -> Iterator[None]:
+    """Keys that are made inside are unmade at the end: for what only shows that something works."""
+    with transaction.atomic(using=ALIAS):
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True, using=ALIAS)
 
 
 def preload(subjects: Iterable[uuid.UUID]) -> None:
