@@ -21,6 +21,9 @@ class Aftermath(Bank):
             self.end(sub)
             return
         item, hidden = sub["items"]["data"][0], self.row("hidden", name)
+        if sub["status"] == "trialing" and hidden["outcome"] == "none":
+            self.end(sub)  # trial_settings: nothing to pay with
+            return
         number = hidden["number"] + 1
         item["current_period_start"] = item["current_period_end"]
         interval = item["price"]["recurring"]["interval"]

@@ -32,6 +32,7 @@ DECLINES = frozenset({"generic_decline", "insufficient_funds", "expired_card"})
 DISPUTE_AFTER_S = 20
 DEBIT_SETTLES_AFTER_S = 8
 REFUND_SETTLES_AFTER_S = 5
+TRIAL_NOTICE_S = 3 * 86_400
 RETRY_DAYS = (3, 5, 7)
 """Days between the tries to collect an unpaid renewal; then the subscription is cancelled."""
 
@@ -120,6 +121,8 @@ class Bank:
                 return "paid"
             if session["mode"] == "subscription" and not session["customer"]:
                 session["customer"] = self.new_customer()["id"]
+            if (self.store.get("hidden", name) or {}).get("trial_days"):
+                return self._try(session, outcome)
             payment = self._intent_of(session)
             if outcome in DECLINES or outcome == "declines_later":
                 self._decline(payment, "generic_decline" if outcome == "declines_later" else outcome)
@@ -138,6 +141,36 @@ class Bank:
             self._begin(session, payment, outcome, paid=True)
             self.say("checkout.session.completed", session)
             return "paid"
+
+    def _try(self, session: Row, outcome: str) -> str:
+        """Begin a trial; a card that is asked for is checked, and charged when the trial ends."""
+        if outcome in DECLINES:
+            return outcome
+        if outcome == "none" and session["payment_method_collection"] != "if_required":
+            raise NotOpen("a payment method is asked for here")
+        hidden, now = self.row("hidden", session["id"]), self.now()
+        ends = now + hidden["trial_days"] * 86_400
+        session.update(status="complete", payment_status="no_payment_required", url=None)
+        names = self.name("sub"), self.name("si")
+        sub = objects.subscription(*names, now, session, ends, hidden["metadata"], trial=True)
+        self.store.put("hidden", sub["id"], {"outcome": outcome, "number": 0})
+        self.store.put("subscription", sub["id"], sub)
+        bill = self.bill(sub, 0, "subscription_create")
+        session.update(subscription=sub["id"], invoice=bill["id"])
+        self.store.put("session", session["id"], session)
+        self.say("customer.subscription.created", sub)
+        bill.update(status="paid")
+        self.store.put("invoice", bill["id"], bill)
+        self.say("invoice.paid", bill)
+        self.later(max(0, ends - TRIAL_NOTICE_S - now), "tell_of_trial", sub["id"])
+        self.renew_at(sub)
+        self.say("checkout.session.completed", session)
+        return "paid"
+
+    def _on_tell_of_trial(self, name: str) -> None:
+        sub = self.row("subscription", name)
+        if sub["status"] == "trialing":
+            self.say("customer.subscription.trial_will_end", sub)
 
     def _intent_of(self, session: Row) -> Row:
         hidden = self.store.get("hidden", session["id"]) or {}

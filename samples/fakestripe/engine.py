@@ -252,9 +252,10 @@ class Engine:
         if mode == "payment" and 0 < total < 50:
             raise BadRequest("The amount is too small.", "line_items", "amount_too_small")
         name = self.bank.name("cs_test")
-        row = objects.session(name, now, fields, total, f"{self.base}/c/pay/{name}")
         source = fields.get("payment_intent_data" if mode == "payment" else "subscription_data") or {}
-        self.store.put("hidden", name, {"metadata": source.get("metadata", {})})
+        trial = _trial_days(mode, fields, source)
+        row = objects.session(name, now, fields, 0 if trial else total, f"{self.base}/c/pay/{name}")
+        self.store.put("hidden", name, {"metadata": source.get("metadata", {}), "trial_days": trial})
         self.store.put("session", name, row)
         self.bank.later(ends - now, "expire", name)
         return row
@@ -352,6 +353,22 @@ def _in_range(value: int, wanted: Any) -> bool:
         "lte": int.__le__,
     }
     return all(tests[name](value, bound) for name, bound in wanted.items())
+
+
+def _trial_days(mode: str, fields: Row, source: Row) -> int:
+    """How long a trial lasts; 0 without one."""
+    days = int(source.get("trial_period_days", 0))
+    if "trial_period_days" in source and not 1 <= days <= 730:
+        raise BadRequest("trial_period_days is 1 to 730", "subscription_data[trial_period_days]")
+    if fields.get("payment_method_collection") == "if_required":
+        if mode != "subscription":
+            raise BadRequest("payment_method_collection goes with mode=subscription", "mode")
+        ending = (source.get("trial_settings") or {}).get("end_behavior") or {}
+        if days and ending.get("missing_payment_method") not in ("cancel", "pause"):
+            raise BadRequest(
+                "say what happens when a trial ends without a payment method", "subscription_data"
+            )
+    return days
 
 
 def _check_items(mode: str, items: list[Row]) -> None:

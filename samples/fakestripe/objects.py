@@ -38,6 +38,7 @@ def session(name: str, now: int, fields: Row, total: int, url: str) -> Row:
         "metadata": fields.get("metadata", {}),
         "mode": fields["mode"],
         "payment_intent": None,
+        "payment_method_collection": fields.get("payment_method_collection", "always"),
         "payment_status": "unpaid",
         "status": "open",
         "subscription": None,
@@ -162,13 +163,15 @@ def customer(name: str, now: int) -> Row:
     }
 
 
-def subscription(name: str, item: str, now: int, source: Row, ends: int, metadata: Row) -> Row:
-    """A running subscription, billed from ``now`` on."""
+def subscription(
+    name: str, item: str, now: int, source: Row, ends: int, metadata: Row, trial: bool = False
+) -> Row:
+    """A running subscription, billed from ``now`` on, or from ``ends`` on if it begins with a trial."""
     price = source["line_items"]["data"][0]["price"]
     return {
         "id": name,
         "object": "subscription",
-        "billing_cycle_anchor": now,
+        "billing_cycle_anchor": ends if trial else now,
         "cancel_at": None,
         "cancel_at_period_end": False,
         "canceled_at": None,
@@ -194,8 +197,9 @@ def subscription(name: str, item: str, now: int, source: Row, ends: int, metadat
         "metadata": metadata,
         "pause_collection": None,
         "start_date": now,
-        "status": "active",
-        "trial_end": None,
+        "status": "trialing" if trial else "active",
+        "trial_end": ends if trial else None,
+        "trial_start": now if trial else None,
     }
 
 

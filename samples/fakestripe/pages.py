@@ -45,8 +45,9 @@ def _amount(minor: int, currency: str) -> str:
     return escape(show(minor, currency.upper()))
 
 
-def _what(session: Row) -> str:
+def _what(session: Row, trial_days: int = 0) -> str:
     lines = session["line_items"]["data"]
+    full = sum(line["amount_total"] for line in lines)
     recurring = lines[0]["price"]["recurring"]
     each = f" <small>{PERIODS[recurring['interval']]}</small>" if recurring else ""
     rows = "".join(
@@ -55,24 +56,29 @@ def _what(session: Row) -> str:
         for line in lines
     )
     total = _amount(session["amount_total"], session["currency"])
+    off = (
+        f"<div><dt>Free trial<small>{trial_days} days, then as above</small></dt>"
+        f"<dd>−{_amount(full, session['currency'])}</dd></div>"
+    )
+    trial = off if trial_days else ""
     back = escape(session["cancel_url"] or "", quote=True)
     return (
         '<section class="what" aria-label="Your order">'
         f'<a href="{back}" rel="nofollow">← Back to the shop</a>'
         f'<div><h1>{"Subscribe" if recurring else "Pay"}</h1><p class="sum">{total}{each}</p></div>'
-        f'<dl class="lines">{rows}<div class="total"><dt>Due today</dt><dd>{total}</dd></div></dl>'
+        f'<dl class="lines">{rows}{trial}<div class="total"><dt>Due today</dt><dd>{total}</dd></div></dl>'
         f"<footer>Order {escape(session['client_reference_id'] or '')}</footer></section>"
     )
 
 
-def checkout(session: Row, problem: str = "", token: str = "") -> str:
-    """The page where a session is paid."""
+def checkout(session: Row, problem: str = "", token: str = "", trial_days: int = 0) -> str:
+    """The page where a session is paid, or a trial begun."""
     bad = f'<p class="bad" role="alert">{escape(DECLINES.get(problem, problem))}</p>' if problem else ""
     cards = "".join(f"<tr><td>{number}</td><td>{text}</td></tr>" for number, text in TEST_CARDS)
     pay = _amount(session["amount_total"], session["currency"])
-    form = f"""
-<form method="post" action="/c/pay/{session["id"]}" autocomplete="off">
-<input type="hidden" name="token" value="{escape(token, quote=True)}">
+    optional = session["payment_method_collection"] == "if_required" and session["amount_total"] == 0
+    button = "Start trial" if trial_days else f"Pay {pay}"
+    method = """
 <fieldset><legend>Payment method</legend>
 <label class="pick"><input type="radio" name="method" value="card" checked> Card</label>
 <label class="pick"><input type="radio" name="method" value="debit"> Bank debit</label></fieldset>
@@ -83,13 +89,24 @@ value="4242 4242 4242 4242">
 <div class="pair"><label>Expiry
 <input type="text" name="expiry" inputmode="numeric" value="12 / 34" maxlength="7"></label>
 <label>Security code
-<input type="text" name="code" inputmode="numeric" value="123" maxlength="4"></label></div>
-<button type="submit" name="pay" value="1">Pay {pay}</button>
-<p class="hint">Bank debits are confirmed some seconds later.</p>
+<input type="text" name="code" inputmode="numeric" value="123" maxlength="4"></label></div>"""
+    hint = (
+        "No payment method is needed today."
+        if optional
+        else "Nothing is charged before the trial ends."
+        if trial_days
+        else "Bank debits are confirmed some seconds later."
+    )
+    form = f"""
+<form method="post" action="/c/pay/{session["id"]}" autocomplete="off">
+<input type="hidden" name="token" value="{escape(token, quote=True)}">
+{"" if optional else method}
+<button type="submit" name="pay" value="1">{button}</button>
+<p class="hint">{hint}</p>
 </form>"""
     return page(
         "Checkout",
-        f'<main class="sheet">{_what(session)}'
+        f'<main class="sheet">{_what(session, trial_days)}'
         f'<section class="how" aria-label="Payment"><h2>Payment</h2>{bad}{form}'
         f"<details><summary>Test cards</summary><table>{cards}</table></details></section></main>",
     )

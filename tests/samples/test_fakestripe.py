@@ -51,6 +51,16 @@ def monthly(client: stripe.StripeClient) -> Any:
     return session(client, mode="subscription", line_items=[{"quantity": 1, "price_data": price}])
 
 
+def tried(client: stripe.StripeClient, **changes: Any) -> Any:
+    price = {**GOOD["line_items"][0]["price_data"], "recurring": {"interval": "month"}}
+    data = {
+        "trial_period_days": 14,
+        "trial_settings": {"end_behavior": {"missing_payment_method": "cancel"}},
+    }
+    given = {"subscription_data": data, "payment_method_collection": "if_required", **changes}
+    return session(client, mode="subscription", line_items=[{"quantity": 1, "price_data": price}], **given)
+
+
 def kinds(engine: Engine) -> list[str]:
     return [row["type"] for row in engine.store.all("event")]
 
@@ -74,6 +84,36 @@ def test_a_wrong_request_is_refused_by_the_sdks_own_types(
     with pytest.raises(stripe.InvalidRequestError) as no:
         session(client, **changes)
     assert (no.value.param or "").startswith(param)
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"subscription_data": {"trial_period_days": 0}}, "subscription_data"),
+        ({"subscription_data": {"trial_period_days": 14}}, "subscription_data"),
+        ({"subscription_data": {"trial_days": 14}}, "subscription_data"),
+        ({"payment_method_collection": "never"}, "payment_method_collection"),
+    ],
+)
+def test_a_wrong_trial_is_refused(client: stripe.StripeClient, changes: dict[str, Any], param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as no:
+        tried(client, **changes)
+    assert (no.value.param or "").startswith(param)
+
+
+def test_a_trial_is_told_of_before_it_ends_and_is_charged_then(
+    client: stripe.StripeClient, engine: Engine
+) -> None:
+    name = tried(client, payment_method_collection="always").id
+    engine.bank.pay(name, "ok")
+    (sub,) = engine.store.all("subscription")
+    assert (sub["status"], sub["billing_cycle_anchor"]) == ("trialing", sub["trial_end"])
+    engine.bank.advance(12 * 86_400)
+    assert "customer.subscription.trial_will_end" in kinds(engine)
+    assert "charge.succeeded" not in kinds(engine)
+    engine.bank.advance(3 * 86_400)
+    assert sub["status"] == "active"
+    assert [c["amount"] for c in engine.store.all("charge")] == [900]
 
 
 def test_a_wrong_key_is_refused(engine: Engine) -> None:

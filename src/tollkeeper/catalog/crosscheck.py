@@ -88,10 +88,21 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
         yield (*here, "period"), "a pack is bought once", "remove the period, or make it a subscription"
     if plan.kind == "subscription" and plan.period is None:
         yield here, "a subscription needs a period", 'add period = "month"'
+    yield from _options(here, plan)
     yield from _supply(shop, here, plan, known)
     yield from _limits(here, plan)
     yield from _names(shop, here, plan)
     yield from _languages(shop, here, plan.words)
+
+
+def _options(here: Path, plan: Plan) -> Iterator[Finding]:
+    """What may be added to a plan that renews."""
+    if plan.trial is not None and plan.kind != "subscription":
+        yield (*here, "trial"), f"a {plan.kind} plan cannot be tried", "remove it, or make it a subscription"
+    elif plan.trial is not None and any(grant.per != "period" for grant in plan.grants):
+        yield (*here, "trial"), "what is given once cannot be tried", 'use grants with per = "period"'
+    if plan.trial is not None and plan.trial.units == 0:
+        yield (*here, "trial", "units"), "a trial without units", "write how many, or remove it"
 
 
 def _supply(shop: ShopFile, here: Path, plan: Plan, known: Known) -> Iterator[Finding]:

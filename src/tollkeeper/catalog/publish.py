@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from tollkeeper.catalog.facts import SellerFacts, ShopFacts, TaxFacts, UnitFacts
-from tollkeeper.catalog.schema import Limit, Plan, ShopFile
+from tollkeeper.catalog.schema import Limit, Plan, ShopFile, Trial
 from tollkeeper.core import money
 from tollkeeper.core.terms import (
     MICRO,
@@ -23,6 +23,7 @@ from tollkeeper.core.terms import (
     PriceTerms,
     RouteTerms,
     TargetTerms,
+    TrialTerms,
     UpstreamTerms,
 )
 
@@ -80,6 +81,7 @@ def plan_terms(slug: str, plan: Plan, version: int = 0) -> PlanTerms:
         deliver_within_s=plan.deliver_within,
         once_per_customer=plan.once_per_customer,
         highlight=plan.highlight,
+        trial=_trial(plan.trial),
         translations={
             language: PlanText(name=words.name, summary=words.summary, features=tuple(words.features))
             for language, words in plan.words.items()
@@ -91,6 +93,12 @@ def _priority(given: int | None, per: str) -> int:
     if given is not None:
         return given
     return PERIOD_PRIORITY if per == "period" else PACK_PRIORITY
+
+
+def _trial(trial: Trial | None) -> TrialTerms | None:
+    if trial is None:
+        return None
+    return TrialTerms(trial.days, trial.card, None if trial.units is None else micro(trial.units))
 
 
 def _limit(limit: Limit) -> LimitTerms:

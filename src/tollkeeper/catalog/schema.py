@@ -257,6 +257,16 @@ class Words(Table):
     features: list[Text] = []
 
 
+class Trial(Table):
+    """A plan tried before it is paid: once for each customer."""
+
+    days: Annotated[int, Field(ge=1, le=90)]
+    card: bool = True
+    """Ask for something to pay with at the beginning; without it the trial may simply end."""
+    units: Units | None = None
+    """Units of the trial; without it as many as a period gives."""
+
+
 class Plan(Table):
     kind: Literal["free", "subscription", "pack"]
     name: Text
@@ -270,6 +280,7 @@ class Plan(Table):
     deliver_within: Window = 3600
     prices: Annotated[list[Price], Field(min_length=1)]
     grants: list[Grant] = []
+    trial: Trial | None = None
     limits: list[Limit] = []
     concurrency: Annotated[int, Field(ge=0, le=100_000)] = 0
     scopes: list[Slug] = []

@@ -63,13 +63,15 @@ class DisputeFact:
 class RenewalFact:
     """What a session or an invoice tells of its subscription.
 
-    ``starts_at`` is the beginning of the period that the invoice pays for, where it says so.
+    ``starts_at`` is the beginning of the period that the invoice pays for, where it says so;
+    ``trial_from`` that of a trial, which lasts to the anchor.
     """
 
     reference: str
     invoice: str
     anchor_at: dt.datetime
     starts_at: dt.datetime | None = None
+    trial_from: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

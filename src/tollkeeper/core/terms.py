@@ -178,6 +178,15 @@ class GrantTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """``period``: given anew in every period; ``once``: given at the purchase only."""
 
 
+class TrialTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A plan tried before it is paid. ``units`` are micro-units; None: what a paid period gives."""
+
+    days: int
+    card: bool = True
+    """Whether something to pay with is asked for at the beginning."""
+    units: int | None = None
+
+
 class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one order line promised at the moment of sale: all that its fulfilment reads."""
 
@@ -192,6 +201,32 @@ class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """Name of the relay account for provisioners that need one; empty for our own gate."""
     deliver_within_s: int = 3600
     """Paid and not delivered for so long: refund without being asked."""
+    trial: TrialTerms | None = None
+    """Set if the line begins with a trial: ``grants`` are the trial's then, ``after`` the plan's."""
+    after: tuple[GrantTerms, ...] = ()
+    renews_minor: int | None = None
+    """What later periods cost, tax included, if that differs from this line; ``renews_tax_minor`` of it."""
+    renews_tax_minor: int = 0
+
+    def tried(self, trial: TrialTerms) -> LineTerms:
+        """The line as it begins with a trial."""
+        given = tuple(
+            grant if trial.units is None else msgspec.structs.replace(grant, amount=trial.units)
+            for grant in self.grants
+        )
+        return msgspec.structs.replace(self, grants=given, trial=trial, after=self.grants)
+
+    def lasting(self) -> LineTerms:
+        """What every later period gives: without the beginning, and without what is given once."""
+        grants = self.after if self.trial is not None else self.grants
+        return msgspec.structs.replace(
+            self,
+            grants=tuple(grant for grant in grants if grant.per == "period"),
+            trial=None,
+            after=(),
+            renews_minor=None,
+            renews_tax_minor=0,
+        )
 
 
 class PlanText(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -222,6 +257,8 @@ class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     deliver_within_s: int = 3600
     once_per_customer: bool = False
     highlight: bool = False
+    trial: TrialTerms | None = None
+    """Offered to who never had a plan that renews."""
     translations: dict[str, PlanText] = {}
     """Language tag → words; the shop's first language stands in the fields above."""
 

@@ -18,7 +18,12 @@ def return_url(number: str) -> str:
 
 
 def _item(line: LineView) -> Item:
-    """A line as the payer sees it; one sum where it does not divide by the pieces."""
+    """A line as the payer sees it; one sum where it does not divide by the pieces.
+
+    What renews costs what every period costs, also if the first one is cheaper or is tried.
+    """
+    if line.terms.renews_minor is not None:
+        return Item(line.title, line.terms.renews_minor)
     if line.amount_minor % line.quantity:
         return Item(f"{line.quantity} × {line.title}", line.amount_minor)
     return Item(line.title, line.amount_minor // line.quantity, line.quantity)
@@ -28,9 +33,8 @@ def intent_of(order: OrderView, attempt: Any) -> Intent:
     """The intent of an attempt (a row of ``payments``) at an order."""
     remote = get_provider(attempt.provider).remote
     back = return_url(order.number)
-    renews = (
-        order.kind == "purchase" and order.lines[0].terms.kind == "subscription" and order.total_minor > 0
-    )
+    terms = order.lines[0].terms
+    renews = order.kind == "purchase" and terms.kind == "subscription"
     return Intent(
         attempt=str(attempt.pk),
         generation=attempt.generation,
@@ -41,10 +45,12 @@ def intent_of(order: OrderView, attempt: Any) -> Intent:
         ),
         items=tuple(_item(line) for line in order.lines),
         currency=order.currency,
-        period=order.lines[0].terms.period if renews else None,
+        period=terms.period if renews else None,
         success_url=f"{back}?session_id={{CHECKOUT_SESSION_ID}}" if remote else back,
         cancel_url=f"{settings.PUBLIC_URL}/checkout/{order.number}/cancelled",
         created_at=attempt.created_at,
         expires_at=attempt.expires_at,
         language=order.language,
+        trial_days=terms.trial.days if terms.trial else 0,
+        card=terms.trial is None or terms.trial.card,
     )

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.terms import PlanTerms, TrialTerms
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import announcing, receipts
 from tollkeeper.flows.disclosing import about_customer
@@ -58,12 +59,18 @@ class CannotPay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What an order would cost: the price of all pieces, what a coupon takes off, the tax, the sum."""
+    """What an order would cost: the price of all pieces, what a coupon takes off, the tax, the sum.
+
+    With a trial nothing is due before ``charged_at``; then it is ``later_minor`` for each period.
+    """
 
     price_minor: int
     off_minor: int
     tax_minor: int
     total_minor: int
+    later_minor: int
+    trial: TrialTerms | None = None
+    charged_at: dt.datetime | None = None
 
 
 def quote(customer_id: int, plan: str, price: str, *, quantity: int = 1, coupon: str = "") -> Quote:
@@ -76,7 +83,14 @@ def quote(customer_id: int, plan: str, price: str, *, quantity: int = 1, coupon:
         found = coupons.look_up(customer_id, coupon, terms, offered.currency, timezone.now())
         off = coupons.discount_of(found).off(whole)
     total, tax = tax_for(customer_id).of(whole - off)
-    return Quote(whole, off, tax, total)
+    if (trial := _trial(customer_id, terms)) is not None:
+        return Quote(whole, 0, 0, 0, total, trial, timezone.now() + dt.timedelta(days=trial.days))
+    return Quote(whole, off, tax, total, total)
+
+
+def _trial(customer_id: int, terms: PlanTerms) -> TrialTerms | None:
+    """The trial that this customer may still have of a plan."""
+    return terms.trial if terms.trial is not None and sales.may_try(customer_id) else None
 
 
 def start_order(
@@ -110,7 +124,13 @@ def start_order(
             now=now,
             language=language,
             live=settings.ENV.live,
-            pieces=sales.Pieces(quantity, off, f"?{found.code}" if found else "", tax_for(customer_id)),
+            pieces=sales.Pieces(
+                quantity,
+                off,
+                f"?{found.code}" if found else "",
+                tax_for(customer_id),
+                trial=_trial(customer_id, terms) is not None,
+            ),
         )
         if found:
             coupons.reserve(found, order)
@@ -163,9 +183,9 @@ def _check_payable(order: OrderView, now: dt.datetime) -> None:
 
 
 def _provider_for(order: OrderView) -> str:
-    if order.total_minor == 0:
-        return "free"
     renews = order.lines[0].terms.kind == "subscription" and order.kind == "purchase"
+    if order.total_minor == 0 and not renews:
+        return "free"
     names = [name for name in catalog.current_shop().providers if name != "free"]
     return next(name for name in names if not (renews and name == "invoice"))
 

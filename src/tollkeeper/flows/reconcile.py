@@ -29,6 +29,8 @@ from tollkeeper.sales import services as sales
 from tollkeeper.sales.queries import OrderView
 
 LOOK_AGAIN = dt.timedelta(minutes=10)
+TRIAL_NOTICE = dt.timedelta(days=7)
+"""How long before the end of a trial its customer is reminded."""
 ABANDONED = dt.timedelta(minutes=15)
 Truth = tuple[uuid.UUID, str, Collected]
 """(attempt, provider, what the provider says of it)"""
@@ -138,13 +140,9 @@ def _subscribed(row: Any, truths: list[Truth], now: dt.datetime) -> bool:
         return row.subscription_id is not None
     provider, facts = paid
     renewal = facts.renewal or RenewalFact(facts.reference, facts.reference, now)
-    made = plans.subscribe(
-        row,
-        provider=provider,
-        reference=renewal.reference,
-        source=renewal.invoice,
-        anchor_at=renewal.anchor_at,
-    )
+    made = plans.subscribe(row, provider=provider, renewal=renewal)
+    if made is not None and made.trial_ends_at is not None:
+        _remind_of_trial(made.pk, made.trial_ends_at, now)
     if made is None:
         sales.hold_for_review(row, "second_subscription")
         enqueue(
@@ -155,6 +153,17 @@ def _subscribed(row: Any, truths: list[Truth], now: dt.datetime) -> bool:
             reference=renewal.reference,
         )
     return made is not None
+
+
+def _remind_of_trial(subscription_id: int, ends_at: dt.datetime, now: dt.datetime) -> None:
+    """Card schemes want a reminder seven days before the first charge; a short trial is halved."""
+    enqueue(
+        "mail_plan",
+        f"mail:trial_ending:{subscription_id}",
+        run_at=ends_at - min(TRIAL_NOTICE, (ends_at - now) / 2),
+        subscription_id=subscription_id,
+        template="trial_ending",
+    )
 
 
 @job("reconcile_order", purpose="order")

@@ -194,7 +194,7 @@ def undo_second_subscription(context: Context, order_id: int, provider: str, ref
     """Somebody bought the same plan twice at once: stop the second one and give its money back."""
     context.call("cancel", _cancel, provider, reference)
     order = sales_queries.order_by_id(order_id)
-    if not payment_queries.list_refunds(order_id):
+    if order.captured_minor and not payment_queries.list_refunds(order_id):
         request_refund(order.number, reason="duplicate", origin="system")
 
 

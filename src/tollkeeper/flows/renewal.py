@@ -269,6 +269,8 @@ def mail_plan(context: Context, subscription_id: int, template: str) -> None:
     plan = sales_queries.get_plan(subscription_id)
     if template == "payment_failed" and plan.state not in ("past_due", "suspended"):
         return
+    if template == "trial_ending" and (plan.state != "trialing" or plan.ends_with_period):
+        return
     context.call("send", _mail, plan, template)
 
 
@@ -278,7 +280,9 @@ def _mail(plan: PlanView, template: str) -> str:
         "title": plan.title,
         "amount": show(plan.amount_minor, plan.currency, language),
         "until": (plan.past_due_at + GRACE).date() if plan.past_due_at else None,
+        "ends_at": plan.ends_at,
         "link": f"{settings.PUBLIC_URL}/console/orders/",
+        "plan_link": f"{settings.PUBLIC_URL}/console/plans/{plan.subscription}/",
     }
     return "sent" if account_verbs.write_to(plan.customer_id, template, values) else "nobody"
 

@@ -28,7 +28,9 @@ from django.utils import translation
 
 from tollkeeper.kit import egress
 
-PAUSED = frozenset({"units_used", "units_ending", "units_added", "payment_failed", "plan_ended"})
+PAUSED = frozenset(
+    {"units_used", "units_ending", "units_added", "payment_failed", "plan_ended", "trial_ending"}
+)
 """Letters that are a service: not written to somebody whose data may only be stored (Art. 18)."""
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False)

@@ -33,6 +33,7 @@ INVENTORY = {
             "anchor_at": _order(),
             "ends_with_period": _order(),
             "past_due_at": _order(),
+            "trial_ends_at": _order(),
             "version": Plain("count"),
             "created_at": _order(),
             "ended_at": _order(),

@@ -50,6 +50,7 @@ class Subscription(models.Model):
     anchor_at = models.DateTimeField()
     ends_with_period = models.BooleanField(default=False)
     past_due_at = models.DateTimeField(null=True)
+    trial_ends_at = models.DateTimeField(null=True)
     version = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
@@ -65,6 +66,11 @@ class Subscription(models.Model):
                 fields=["provider", "reference"],
                 condition=~Q(reference=""),
                 name="subscription_reference_once",
+            ),
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=Q(trial_ends_at__isnull=False),
+                name="one_trial_per_customer",
             ),
         ]
         indexes = [models.Index(fields=["state", "provider"], name="subscription_state")]

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from tollkeeper.core import period as periods
 from tollkeeper.core.period import Period
-from tollkeeper.core.settlement import SubscriptionFact, towards
+from tollkeeper.core.settlement import RenewalFact, SubscriptionFact, towards
 from tollkeeper.core.states import ORDER, SUBSCRIPTION, step
 from tollkeeper.core.tax import Tax
 from tollkeeper.core.terms import PlanTerms, PriceTerms, decode_line_terms, encode
@@ -23,7 +23,7 @@ class NoSuchPlan(LookupError):
 
 class CannotChange(Exception):
     """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``,
-    ``ends_soon`` or ``pending``.
+    ``trialing``, ``ends_soon`` or ``pending``.
     """
 
     def __init__(self, code: str) -> None:
@@ -67,15 +67,20 @@ def own_plan(customer_id: int, number: str) -> Subscription:
     return row
 
 
-def subscribe(
-    order: Order, *, provider: str, reference: str, source: str, anchor_at: dt.datetime
-) -> Subscription | None:
+def subscribe(order: Order, *, provider: str, renewal: RenewalFact) -> Subscription | None:
     """Begin the subscription that a paid order bought and open its first period; once.
 
-    Answers None if the customer has another live one of the same plan: the caller gives the
-    money back and tells an operator.
+    A trial is the period before the anchor. Answers None if the customer has another live one
+    of the same plan, or has had a trial before: the caller gives the money back and tells an
+    operator.
     """
     line = order.lines.get()
+    terms, anchor = decode_line_terms(line.terms), renewal.anchor_at
+    begins = renewal.trial_from if terms.trial is not None else None
+    tries = begins is not None and begins < anchor
+    cost = (order.total_minor, line.tax_minor)
+    if terms.renews_minor is not None:
+        cost = (terms.renews_minor, terms.renews_tax_minor)
     if order.subscription_id:
         return order.subscription
     try:
@@ -85,33 +90,36 @@ def subscribe(
                 plan=line.plan,
                 plan_version=line.plan_version,
                 price=line.price,
-                period=decode_line_terms(line.terms).period or "month",
-                terms=line.terms,
+                period=terms.period or "month",
+                terms=encode(terms.lasting()),
                 title=line.title,
                 currency=order.currency,
-                amount_minor=order.total_minor,
-                tax_minor=line.tax_minor,
+                amount_minor=cost[0],
+                tax_minor=cost[1],
                 tax_bp=line.tax_bp,
                 tax_note=order.tax_note,
                 live=order.live,
                 provider=provider,
-                reference=reference,
-                state=step(SUBSCRIPTION, SUBSCRIPTION.initial, "start"),
-                anchor_at=anchor_at,
+                reference=renewal.reference,
+                state=step(SUBSCRIPTION, SUBSCRIPTION.initial, "try" if tries else "start"),
+                anchor_at=anchor,
+                trial_ends_at=anchor if tries else None,
             )
     except IntegrityError:
         return None
     order.subscription = made
     order.save(update_fields=["subscription"])
-    _open_period(made, order, number=0, source=source)
+    span = Period(-1, begins, anchor) if begins is not None and tries else None
+    _open_period(made, order, span or periods.nth(anchor, made.period, 0), source=renewal.invoice)
     return made
 
 
-def _open_period(subscription: Subscription, order: Order, *, number: int, source: str) -> SubscriptionPeriod:
-    span = periods.nth(subscription.anchor_at, subscription.period, number)
+def _open_period(
+    subscription: Subscription, order: Order, span: Period, *, source: str
+) -> SubscriptionPeriod:
     row, _ = SubscriptionPeriod.objects.get_or_create(
         subscription=subscription,
-        number=number,
+        number=span.number,
         defaults={"starts_at": span.starts_at, "ends_at": span.ends_at, "order": order, "source": source},
     )
     order.lines.filter(starts_at=None).update(starts_at=row.starts_at, ends_at=row.ends_at)
@@ -163,7 +171,7 @@ def renew(
         terms=subscription.terms,
     )
     if not taken:
-        _open_period(subscription, order, number=span.number, source=source)
+        _open_period(subscription, order, span, source=source)
     return order, True
 
 
@@ -202,6 +210,8 @@ def end(subscription: Subscription, now: dt.datetime) -> None:
 def present_period(subscription: Subscription, now: dt.datetime) -> Period:
     """The paid period that holds ``now``; raises :class:`CannotChange`."""
     row = subscription.periods.filter(starts_at__lte=now, ends_at__gt=now).order_by("-number").first()
+    if subscription.state == "trialing":
+        raise CannotChange("trialing")
     if subscription.state != "active" or row is None or subscription.ends_with_period:
         raise CannotChange("not_active")
     return Period(row.number, row.starts_at, row.ends_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+import msgspec
 from django.db import IntegrityError, transaction
 
 from tollkeeper.core.settlement import Due, Settlement
@@ -59,13 +60,15 @@ class Settled:
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """How many are ordered. ``off_minor`` is what a coupon takes off the price of them all;
-    ``variant`` tells orders of the same offer apart that differ by it; ``tax`` is how it is reckoned.
+    ``variant`` tells orders of the same offer apart that differ by it; ``tax`` is how it is reckoned;
+    ``trial`` begins with the plan's trial and costs nothing yet.
     """
 
     quantity: int = 1
     off_minor: int = 0
     variant: str = ""
     tax: Tax = UNTAXED
+    trial: bool = False
 
 
 def open_order(
@@ -95,6 +98,11 @@ def open_order(
     if known := same.first():
         return known  # what was offered is kept until it expires, even if the plan has changed
     amount, tax_minor = tax.of(price.amount_minor * quantity - pieces.off_minor)
+    if pieces.trial and plan.trial is not None:
+        terms = msgspec.structs.replace(
+            terms.tried(plan.trial), renews_minor=amount, renews_tax_minor=tax_minor
+        )
+        amount, tax_minor = 0, 0
     try:
         with transaction.atomic():
             order = Order.objects.create(
@@ -137,6 +145,11 @@ def check_orderable(customer_id: int, plan: PlanTerms) -> None:
         had = OrderLine.objects.filter(order__customer_id=customer_id, plan=plan.slug)
         if had.exclude(order__money__in=["unpaid", "processing"]).exists():
             raise CannotOrder("only_once")
+
+
+def may_try(customer_id: int) -> bool:
+    """True for who never had a plan that renews and is paid for, tried or bought."""
+    return not Subscription.objects.filter(customer_id=customer_id, amount_minor__gt=0).exists()
 
 
 def lock_order(order_id: int) -> Order:

@@ -57,7 +57,9 @@ class Item:
 class Intent:
     """All that a provider is told to collect an order's money: our own words and opaque ids.
 
-    Made of committed rows only, so that asking again asks exactly the same.
+    Made of committed rows only, so that asking again asks exactly the same. With ``period`` the
+    items cost what every period costs; ``trial_days`` go before the first, and ``card`` says
+    whether something to pay with is asked for then.
     """
 
     attempt: str
@@ -73,10 +75,14 @@ class Intent:
     created_at: dt.datetime
     expires_at: dt.datetime
     language: str = "en"
+    trial_days: int = 0
+    card: bool = True
 
     @property
     def total_minor(self) -> int:
         """What the payer is to pay now."""
+        if self.trial_days:
+            return 0
         return sum(item.unit_minor * item.quantity for item in self.items)
 
     @property

@@ -130,7 +130,14 @@ def _period_start(invoice: Mapping[str, Any]) -> dt.datetime | None:
 def _renewal(subscription: Any, invoice: str, starts_at: dt.datetime | None = None) -> RenewalFact | None:
     if not isinstance(subscription, Mapping):
         return None
-    return RenewalFact(subscription["id"], invoice, instant(subscription["billing_cycle_anchor"]), starts_at)
+    tried = subscription.get("trial_start")
+    return RenewalFact(
+        subscription["id"],
+        invoice,
+        instant(subscription["billing_cycle_anchor"]),
+        starts_at,
+        instant(tried) if tried else None,
+    )
 
 
 def subscription_facts(row: Mapping[str, Any]) -> SubscriptionFact:

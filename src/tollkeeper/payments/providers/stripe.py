@@ -135,6 +135,10 @@ class StripeProvider:
         }
         if intent.period:
             params["subscription_data"] = {"metadata": {**links, "customer": intent.customer}}
+            if intent.trial_days:
+                ending = {"end_behavior": {"missing_payment_method": "cancel"}}
+                params["subscription_data"].update(trial_period_days=intent.trial_days, trial_settings=ending)
+                params["payment_method_collection"] = "always" if intent.card else "if_required"
         else:
             params["payment_intent_data"] = {"metadata": {**links, "customer": intent.customer}}
         if intent.payer:

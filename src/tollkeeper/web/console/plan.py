@@ -142,6 +142,7 @@ def _refusal(code: str) -> str:
         "other_currency": _("A plan cannot change its currency."),
         "other_period": _("A plan cannot change between monthly and yearly."),
         "not_active": _("This plan is not active; settle what is open first."),
+        "trialing": _("This plan is still being tried; it can change when the trial is over."),
         "ends_soon": _("The period ends within a day: change when the next one has begun."),
         "pending": _("A change is waiting already. Take it back first."),
     }.get(code, _("This change cannot be made."))
