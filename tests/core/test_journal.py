@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.core import journal
-from tollkeeper.core.journal import Admitted, Corrupt, LeaseClosed, Settled
+from tollkeeper.core.journal import Admitted, Caller, Corrupt, LeaseClosed, Settled
 
 U64 = st.integers(0, 2**63 - 1)
 U32 = st.integers(0, 2**32 - 1)
@@ -49,7 +49,8 @@ SETTLED = st.builds(
     model=NAME,
 )
 CLOSED = st.builds(LeaseClosed, lease_id=st.binary(min_size=16, max_size=16), customer_id=U64, at=U64)
-TICKS = st.lists(st.lists(st.one_of(ADMITTED, SETTLED, CLOSED), min_size=1, max_size=4), max_size=5)
+CALLER = st.builds(Caller, call_id=U64, sealed=st.binary(min_size=72, max_size=72))
+TICKS = st.lists(st.lists(st.one_of(ADMITTED, SETTLED, CLOSED, CALLER), min_size=1, max_size=4), max_size=5)
 
 
 def _write(ticks: list[list[journal.Record]]) -> tuple[bytes, list[int]]:

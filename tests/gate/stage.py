@@ -41,6 +41,7 @@ CREATE TABLE usage_entry (id integer PRIMARY KEY AUTOINCREMENT, txn_id bigint, c
   account varchar, unit varchar, amount bigint);
 CREATE TABLE usage_lease (id varchar PRIMARY KEY, gate_id varchar, customer_id bigint, unit varchar,
   amount bigint, settled bigint DEFAULT 0, state varchar, sources text, drawn_at bigint, expires_at bigint);
+CREATE TABLE kit_logkey (log varchar, day integer, public blob);
 CREATE TABLE accounts_user (id integer PRIMARY KEY, email varchar);
 """
 PEPPER = b"p" * 32

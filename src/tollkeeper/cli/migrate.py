@@ -21,6 +21,7 @@ def migrate() -> None:
 
     from tollkeeper.catalog.services import load_shop
     from tollkeeper.catalog.shopfile import read_shop
+    from tollkeeper.flows import log_days
     from tollkeeper.flows.policy_change import load_policy
     from tollkeeper.kit import append_only
     from tollkeeper.privacy.policy_store import read_file
@@ -35,3 +36,4 @@ def migrate() -> None:
     append_only.install()
     load_shop(env.shop)
     load_policy(policy)
+    log_days.prepare()

@@ -7,10 +7,11 @@ altered nor repeated nor left out unseen. Records:
 
 - ``Admitted``: units are held for a call that may now reach the upstream;
 - ``Settled``: what that call cost in the end, exactly once per admission;
+- ``Caller``: where a call came from, sealed to the day's key (``core.addresses``);
 - ``LeaseClosed``: nothing more will ever be settled on this lease.
 
 Units are micro-units, instants are microseconds since the epoch. Nothing personal
-is written: no address, no path, no query, no body.
+is written that the gate could read again: no path, no query, no body, no open address.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ _HEADER = struct.Struct("<4sIIQ")
 _ADMIT = struct.Struct("<BQQQQB")
 _SETTLE = struct.Struct("<BQQQQIHBBBQQIIIIQ")
 _CLOSE = struct.Struct("<B16sQQ")
+_CALLER = struct.Struct("<BQ72s")
 _PART = struct.Struct("<16sQ")
-_KIND_ADMIT, _KIND_SETTLE, _KIND_CLOSE = 1, 2, 3
+_KIND_ADMIT, _KIND_SETTLE, _KIND_CLOSE, _KIND_CALLER = 1, 2, 3, 4
 _U32 = 0xFFFF_FFFF
 
 
@@ -116,7 +118,14 @@ class LeaseClosed(msgspec.Struct, frozen=True, gc=False):
     at: int
 
 
-Record = Admitted | Settled | LeaseClosed
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """The address a call came from, as 72 sealed bytes; written beside its admission."""
+
+    call_id: int
+    sealed: bytes
+
+
+Record = Admitted | Settled | LeaseClosed | Caller
 
 
 def method_number(method: bytes) -> int:
@@ -216,6 +225,11 @@ def pack_lease_closed(lease_id: bytes, customer_id: int, at: int) -> bytes:
     return _CLOSE.pack(_KIND_CLOSE, lease_id, customer_id, at)
 
 
+def pack_caller(call_id: int, sealed: bytes) -> bytes:
+    """One ``Caller`` record."""
+    return _CALLER.pack(_KIND_CALLER, call_id, sealed)
+
+
 def _seed(seq: int) -> int:
     """Both halves of a sequence number in 32 bits, so that the CRC notices a flipped bit in either."""
     return (seq ^ (seq >> 32)) & _U32
@@ -231,6 +245,8 @@ def encode(record: Record) -> bytes:
     """A record as bytes: what the packers of the gate write."""
     if isinstance(record, LeaseClosed):
         return pack_lease_closed(record.lease_id, record.customer_id, record.at)
+    if isinstance(record, Caller):
+        return pack_caller(record.call_id, record.sealed)
     names = short(record.route) + short(record.unit)
     if isinstance(record, Admitted):
         return pack_admitted(
@@ -316,6 +332,9 @@ def _read_records(buffer: bytes, at: int, end: int, records: list[Record]) -> No
             elif kind == _KIND_CLOSE:
                 _, lease_id, customer_id, closed_at = _CLOSE.unpack_from(buffer, at)
                 record, at = LeaseClosed(lease_id, customer_id, closed_at), at + _CLOSE.size
+            elif kind == _KIND_CALLER:
+                _, call_id, sealed = _CALLER.unpack_from(buffer, at)
+                record, at = Caller(call_id, sealed), at + _CALLER.size
             else:
                 raise Corrupt(f"the journal has an unknown record {kind} at byte {at}")
             records.append(record)

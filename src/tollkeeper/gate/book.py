@@ -1,4 +1,4 @@
-"""The book as the gate sees it: seven tables, plain SQL, on SQLite or PostgreSQL.
+"""The book as the gate sees it: eight tables, plain SQL, on SQLite or PostgreSQL.
 
 The gate must not know who anybody is. On SQLite an authorizer refuses every other
 table; on PostgreSQL the gate's role has rights on these alone.
@@ -23,6 +23,7 @@ TABLES = frozenset(
         "usage_txn",
         "usage_entry",
         "usage_lease",
+        "kit_logkey",
     }
 )
 Row = tuple[Any, ...]

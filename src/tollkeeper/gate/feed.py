@@ -1,4 +1,4 @@
-"""What changes outside: key entries and the shop's snapshot, polled from the book four times a second."""
+"""What changes outside: key entries, the shop's snapshot and the keys of logs, polled from the book."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 
+from tollkeeper.core.addresses import DAY_US, day_of
 from tollkeeper.gate.book import Book, BookUnreachable
+from tollkeeper.gate.callers import LOG
 from tollkeeper.gate.directory import EntryRow
 
 INTERVAL_S = 0.25
 BATCH = 20_000
+LOG_KEYS_S = 15.0
+"""How often the keys of logs are read: they are made days ahead."""
 
 
 class Feed(threading.Thread):
@@ -25,6 +29,7 @@ class Feed(threading.Thread):
         connect: Callable[[], Book],
         on_entries: Callable[[list[EntryRow]], None],
         on_snapshot: Callable[[int, str], None],
+        on_log_keys: Callable[[list[tuple[int, bytes]]], None],
         on_round: Callable[[str], None],
     ) -> None:
         """``on_round`` is called after each poll with an empty text, or with why it failed."""
@@ -32,12 +37,15 @@ class Feed(threading.Thread):
         self._connect = connect
         self._on_entries = on_entries
         self._on_snapshot = on_snapshot
+        self._on_log_keys = on_log_keys
         self._on_round = on_round
         self._stopped = threading.Event()
         self._book: Book | None = None
         self._version = 0
         self._key_id = 0
         self._snapshot = -1
+        self._log_keys: list[tuple[int, bytes]] = []
+        self._log_keys_at = -LOG_KEYS_S
 
     def stop(self) -> None:
         """End after the present poll."""
@@ -66,6 +74,7 @@ class Feed(threading.Thread):
             [(body,)] = self._book.rows("SELECT body FROM catalog_gatesnapshot WHERE version = ?", newest)
             self._on_snapshot(int(newest), body)
             self._snapshot = newest
+        self._poll_log_keys(self._book)
         while True:
             rows: list[EntryRow] = self._book.rows(
                 "SELECT key_id, digest, customer_id, tenant, state, reason, terms, expires_at, version"
@@ -81,6 +90,17 @@ class Feed(threading.Thread):
                 self._version, self._key_id = rows[-1][8], rows[-1][0]
             if len(rows) < BATCH or self._stopped.is_set():
                 return
+
+    def _poll_log_keys(self, book: Book) -> None:
+        if time.monotonic() - self._log_keys_at < LOG_KEYS_S:
+            return
+        yesterday = day_of(time.time_ns() // 1000 - DAY_US)
+        found = book.rows("SELECT day, public FROM kit_logkey WHERE log = ? AND day >= ?", LOG, yesterday)
+        keys = sorted((day, bytes(public)) for day, public in found)
+        if keys != self._log_keys:
+            self._on_log_keys(keys)
+            self._log_keys = keys
+        self._log_keys_at = time.monotonic()
 
     def _drop(self) -> None:
         if self._book is not None:

@@ -13,6 +13,7 @@ import msgspec
 
 from tollkeeper.core.terms import decode_gate_terms
 from tollkeeper.gate.book import Book, open_book
+from tollkeeper.gate.callers import Callers
 from tollkeeper.gate.directory import EntryRow
 from tollkeeper.gate.feed import Feed
 from tollkeeper.gate.internal import Page, serve_internal
@@ -51,7 +52,8 @@ class Gate:
             raise BadOptions(f"the journal {options.journal} cannot be written: {error.strerror}") from None
         self.engine = Engine(loop, journal, options.gate_id, options.pepper, options.max_connections)
         self.engine.lender = self.lender = Lender(self.engine, options.gate_id, self._connect)
-        self.feed = Feed(self._connect, self._entries, self._snapshot, self._round)
+        self.callers = Callers()
+        self.feed = Feed(self._connect, self._entries, self._snapshot, self._log_keys, self._round)
         self.feed_seen_at = 0.0
         self.feed_trouble = "not read yet"
         self.terms_trouble = ""
@@ -122,6 +124,17 @@ class Gate:
                     log.error("%s", self.terms_trouble)
         log.info("shop snapshot %d in use, %d routes", version, len(self.engine.table.routes))
 
+    def _log_keys(self, keys: list[tuple[int, bytes]]) -> None:
+        self.loop.call_soon_threadsafe(self._use_log_keys, keys)
+
+    def _use_log_keys(self, keys: list[tuple[int, bytes]]) -> None:
+        self.callers.use_keys(keys)
+        self._renew_agreement()
+
+    def _renew_agreement(self) -> None:
+        self.callers.renew(time.time_ns() // 1000)
+        self.engine.agreement = self.callers.agreement
+
     def _round(self, trouble: str) -> None:
         self.loop.call_soon_threadsafe(self._note_round, trouble)
 
@@ -141,6 +154,7 @@ class Gate:
         self.engine.sweep()
         self.engine.journal.rotate_if_old(self.engine.wall_us)
         self.engine.directory.forget_idle_customers()
+        self._renew_agreement()
         self.loop.call_later(1.0, self._each_second)
 
     def _each_tick(self) -> None:

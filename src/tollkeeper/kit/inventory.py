@@ -36,4 +36,13 @@ INVENTORY = {
         path="nobody: when work is due",
         columns={"kind": Plain("config"), "every_us": Plain("config"), "next_at": Plain("time")},
     ),
+    "kit.LogKey": Model(
+        path="nobody: public keys, one for each log and day",
+        columns={
+            "id": Plain("key"),
+            "log": Plain("config"),
+            "day": Plain("time"),
+            "public": Plain("key: public half; it opens nothing"),
+        },
+    ),
 }

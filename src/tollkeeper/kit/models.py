@@ -1,4 +1,4 @@
-"""Durable work: jobs with leases, the journal of their steps, and schedules."""
+"""Durable work: jobs with leases, the journal of their steps, and schedules; public keys of logs."""
 
 from __future__ import annotations
 
@@ -63,3 +63,20 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.next_at}"
+
+
+class LogKey(models.Model):
+    """The public key to which addresses in one log of one day are sealed; the gates read it.
+
+    ``day`` counts from 1970-01-01, UTC. The private half lies in the keystore.
+    """
+
+    log = models.CharField(max_length=12)
+    day = models.IntegerField()
+    public = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["log", "day"], name="kit_logkey_once")]
+
+    def __str__(self) -> str:
+        return f"key of log {self.log}, day {self.day}"

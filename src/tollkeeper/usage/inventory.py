@@ -1,6 +1,6 @@
 """What the tables of units and calls hold. Their customers are bare numbers: the gates write them."""
 
-from tollkeeper.core.personal import Keep, Model, OnErasure, Personal, Plain
+from tollkeeper.core.personal import Export, Keep, Model, OnErasure, Personal, Plain
 
 _PATH = "customer_id > accounts.Customer.owner"
 _CALLED = Keep("calls", since="called_at")
@@ -8,6 +8,10 @@ _CALLED = Keep("calls", since="called_at")
 
 def _call(*more: str) -> Personal:
     return Personal("usage.calls", "delivery", *more)
+
+
+_ADDRESS = Personal("technical.ip", "security", sealed=True, export=Export.WITHHELD)
+"""Where a call came from. Not in a copy: whose address it is, nobody knows before it is opened."""
 
 
 def _quota(erase: OnErasure = OnErasure.KEEP) -> Personal:
@@ -100,6 +104,7 @@ INVENTORY = {
             "route": _call(),
             "method": _call(),
             "parts": Plain("key: leases and amounts", keys=("*",)),
+            "sealed_address": _ADDRESS,
             "admitted_at": _call(),
         },
     ),
@@ -136,6 +141,7 @@ INVENTORY = {
             "bytes_in": _call(),
             "bytes_out": _call(),
             "latency_us": _call("support"),
+            "sealed_address": _ADDRESS,
             "called_at": _call("security"),
         },
     ),

@@ -129,5 +129,6 @@ def _call(row: Admission, units: int) -> Call:
         bytes_in=0,
         bytes_out=0,
         latency_us=0,
+        sealed_address=row.sealed_address,
         called_at=row.admitted_at,
     )

@@ -10,11 +10,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from tollkeeper.core import states
-from tollkeeper.kit import append_only
+from tollkeeper.kit import append_only, daily
 from tollkeeper.kit.fields import EpochField
 
 append_only.guard("usage_txn")
 append_only.guard("usage_entry", columns=("txn_id", "account", "unit", "amount"))
+daily.by_day("usage_call", "called_at")
 
 
 class Grant(models.Model):
@@ -147,6 +148,7 @@ class Admission(models.Model):
     route = models.CharField(max_length=80)
     method = models.CharField(max_length=8)
     parts = models.JSONField(default=list)
+    sealed_address = models.BinaryField(null=True)
     admitted_at = EpochField()
 
     class Meta:
@@ -172,9 +174,14 @@ class Cursor(models.Model):
 
 
 class Call(models.Model):
-    """One call that was accounted for. No body, no path, no address."""
+    """One call that was accounted for. No body, no path.
 
-    request_id = models.CharField(max_length=40, unique=True)
+    ``sealed_address`` opens with the key of the day of ``called_at`` and with nothing else
+    (``core.addresses``). The table is thrown away by the day, so a request id is unique
+    together with its instant: both come from the one admission.
+    """
+
+    request_id = models.CharField(max_length=40)
     gate_id = models.CharField(max_length=60)
     key_id = models.BigIntegerField()
     customer_id = models.BigIntegerField()
@@ -192,12 +199,16 @@ class Call(models.Model):
     bytes_in = models.BigIntegerField()
     bytes_out = models.BigIntegerField()
     latency_us = models.BigIntegerField()
+    sealed_address = models.BinaryField(null=True)
     called_at = EpochField()
 
     class Meta:
         indexes = [
-            models.Index(fields=["customer_id", "called_at"], name="usage_call_log"),
+            models.Index(fields=["customer_id", "called_at", "id"], name="usage_call_of_customer"),
             models.Index(fields=["called_at"], name="usage_call_time"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["request_id", "called_at"], name="usage_call_once"),
         ]
 
     def __str__(self) -> str:

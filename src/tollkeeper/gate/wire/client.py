@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tollkeeper.core.charges import Outcome
-from tollkeeper.core.journal import method_number
+from tollkeeper.core.journal import method_number, pack_caller
 from tollkeeper.gate import admission, heads
 from tollkeeper.gate.call import Call
+from tollkeeper.gate.callers import sealed_peer
 from tollkeeper.gate.wire.gatherer import Gatherer
 from tollkeeper.gate.wire.reader import (
     BODY_S,
@@ -23,6 +24,7 @@ from tollkeeper.gate.wire.reader import (
 )
 
 if TYPE_CHECKING:
+    from tollkeeper.core.addresses import Agreement
     from tollkeeper.gate.wire.engine import Engine
     from tollkeeper.gate.wire.upstream import Upstream
 
@@ -37,6 +39,9 @@ class Client(Gatherer):
         super().__init__(engine)
         self.upstream: Upstream | None = None
         self.request_id: bytes = b""
+        self.sealed_under: Agreement | None = None
+        self.peer: bytes = b""
+        """The sealed address of the other end, made once for the connection and agreement."""
 
     def on_request(self, method: bytes, target: bytes, credential: bytes | None, fields: bytes) -> None:
         engine = self.engine
@@ -85,6 +90,8 @@ class Client(Gatherer):
         if verdict == admission.ADMITTED:
             self.mode = BUSY
             engine.journal.buffer.append(call.admitted(holds, engine.now, engine.wall_us))
+            if engine.agreement is not None:
+                self.note_caller(engine.agreement, call.call_id)
             engine.admitted += 1
             purse = key.purse
             if not purse.drawing and holds and holds[0][0].left < purse.low_mark:
@@ -100,6 +107,14 @@ class Client(Gatherer):
             self.refuse(why)
             return
         self.answer(engine.limit_refusal(self, key, call.costs, verdict))
+
+    def note_caller(self, agreement: Agreement, call_id: int) -> None:
+        """Write where an admitted call came from, sealed."""
+        if agreement is not self.sealed_under:
+            self.sealed_under = agreement
+            self.peer = sealed_peer(agreement, self.transport.get_extra_info("peername"))
+        if self.peer:
+            self.engine.journal.buffer.append(pack_caller(call_id, self.peer))
 
     def wait(self, seconds: float) -> None:
         """Do nothing until something of the gate answers; refuse if that takes longer than this."""

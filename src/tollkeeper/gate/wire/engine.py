@@ -30,10 +30,12 @@ from tollkeeper.gate.wire.own import answer_own, own_paths
 from tollkeeper.gate.wire.pool import Group, Target
 
 if TYPE_CHECKING:
+    from tollkeeper.core.addresses import Agreement
     from tollkeeper.gate.call import Call
     from tollkeeper.gate.lease_book import Purse
     from tollkeeper.gate.lender import Lender
     from tollkeeper.gate.routes import Route
+    from tollkeeper.gate.shared import SharedSpeed
     from tollkeeper.gate.wire.client import Client
     from tollkeeper.gate.wire.reader import Reader
     from tollkeeper.gate.wire.upstream import Upstream
@@ -59,6 +61,8 @@ class Engine:
         self.table = RouteTable(NO_TERMS)
         self.directory = Directory(self.table)
         self.lender: Lender | None = None
+        self.shared: SharedSpeed | None = None
+        """Limits that hold over several gates; None where this one is alone."""
         self.terms = NO_TERMS
         self.groups: dict[str, Group] = {}
         self.route_groups: list[Group | None] = []
@@ -76,6 +80,8 @@ class Engine:
         self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
         self.reason = ""
         """Why the key just looked at is not active."""
+        self.agreement: Agreement | None = None
+        """Under what callers' addresses are sealed now; None: they are not written."""
         self.admitted = 0
         self.stale = True
         self._began_ns = time.monotonic_ns()

@@ -29,3 +29,23 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"generation {self.value}"
+
+
+class LogSecret(models.Model):
+    """The private key that opens the addresses in one log of one day, wrapped as a subject's is.
+
+    Destroyed with the day's rows or file; the row stays as a tombstone, so that a day never
+    gets a second key.
+    """
+
+    log = models.CharField(max_length=12)
+    day = models.IntegerField()
+    kek_id = models.CharField(max_length=16)
+    wrapped = models.BinaryField(null=True)
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["log", "day"], name="keystore_logsecret_once")]
+
+    def __str__(self) -> str:
+        return f"secret of log {self.log}, day {self.day}"
