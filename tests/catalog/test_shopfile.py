@@ -44,6 +44,13 @@ SPOILT = [
         "must renew every month",
     ),
     ('period = "month"\nprices', "prices", "plans.basic", 16, "needs a period"),
+    (
+        'period = "month"\nprices',
+        'period = "month"\nrefund_unspent = "14d"\nprices',
+        "plans.basic.refund_unspent",
+        20,
+        "only a pack",
+    ),
     ("amount = 100", "amount = -100", "plans.basic.grants[0].amount", 21, "negative"),
     ("amount = 100", "amount = 0", "plans.basic.grants[0].amount", 21, "grants nothing"),
     ("amount = 100", 'amount = "0.0000001"', "plans.basic.grants[0].amount", 21, "micro-unit"),

@@ -182,7 +182,10 @@ class Till:
         """Use up units, as if a gate had leased and settled them."""
         grant = Grant.objects.filter(customer_id=customer_id, remaining__gt=0).earliest("pk")
         legs = (Leg(f"grant:{grant.pk}", -units * MICRO), Leg("used", units * MICRO))
-        post([Posting((customer_id, grant.unit), f"test:{grant.pk}", "use", legs, "")], timezone.now())
+        post(
+            [Posting((customer_id, grant.unit), f"test:{grant.pk}:{grant.remaining}", "use", legs, "")],
+            timezone.now(),
+        )
 
     @staticmethod
     def spendable(customer_id: int) -> int:

@@ -21,7 +21,7 @@ from tests.services.money import price_of
 from tests.web import test_access
 from tests.web.story import Story, Strict
 from tollkeeper.core.terms import MICRO
-from tollkeeper.flows import plan_change
+from tollkeeper.flows import plan_change, unspent
 from tollkeeper.kit.models import Job
 from tollkeeper.sales import queries as sales
 from tollkeeper.web import errors
@@ -84,6 +84,13 @@ def buy_and_look(story: Story) -> None:
     visit(client, reverse("checkout_return", args=[number]))
     story.client(story.owner).post(reverse("console_key_reveal", args=[story.delivery_id]))
     story.client(story.owner).post(reverse("console_key_new"), {"name": ""})
+
+
+def give_back(story: Story, patch: pytest.MonkeyPatch) -> None:
+    """The shop of the tests promises nothing of the kind: the day is given."""
+    patch.setattr(unspent, "returnable_until", lambda _: timezone.now())
+    visit(story.client(story.owner), reverse("console_order", args=[story.number]))
+    visit(story.client(story.owner), reverse("console_give_back", args=[story.number]))
 
 
 def sign_up(story: Story) -> None:
@@ -196,6 +203,7 @@ def test_every_template_is_drawn(story: Story, language: str, monkeypatch: pytes
                 if who in (None, story.owner):
                     visit(client, reverse(name))
         buy_and_look(story)
+        give_back(story, monkeypatch)
         sign_up(story)
         second_factor(story)
         elements()

@@ -86,6 +86,12 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
     yield from _grants(shop, here, plan)
     if plan.kind == "pack" and plan.period is not None:
         yield (*here, "period"), "a pack is bought once", "remove the period, or make it a subscription"
+    if plan.kind != "pack" and plan.refund_unspent is not None:
+        yield (
+            (*here, "refund_unspent"),
+            "only a pack can be given back",
+            "remove it: plans are cancelled instead",
+        )
     if plan.kind == "subscription" and plan.period is None:
         yield here, "a subscription needs a period", 'add period = "month"'
     yield from _options(here, plan)

@@ -79,6 +79,7 @@ def plan_terms(slug: str, plan: Plan, version: int = 0) -> PlanTerms:
         provisioner=plan.provisioner,
         target=plan.target,
         deliver_within_s=plan.deliver_within,
+        refund_unspent_s=plan.refund_unspent or 0,
         once_per_customer=plan.once_per_customer,
         highlight=plan.highlight,
         trial=_trial(plan.trial),

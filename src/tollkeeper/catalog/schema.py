@@ -278,6 +278,7 @@ class Plan(Table):
     provisioner: str = "gate_key"
     target: str = ""
     deliver_within: Window = 3600
+    refund_unspent: Window | None = None
     prices: Annotated[list[Price], Field(min_length=1)]
     grants: list[Grant] = []
     trial: Trial | None = None

@@ -201,6 +201,8 @@ class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """Name of the relay account for provisioners that need one; empty for our own gate."""
     deliver_within_s: int = 3600
     """Paid and not delivered for so long: refund without being asked."""
+    refund_unspent_s: int = 0
+    """So long after paying the customer may give back what is not used; 0: not by himself."""
     trial: TrialTerms | None = None
     """Set if the line begins with a trial: ``grants`` are the trial's then, ``after`` the plan's."""
     after: tuple[GrantTerms, ...] = ()
@@ -255,6 +257,7 @@ class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     provisioner: str = "gate_key"
     target: str = ""
     deliver_within_s: int = 3600
+    refund_unspent_s: int = 0
     once_per_customer: bool = False
     highlight: bool = False
     trial: TrialTerms | None = None
@@ -282,6 +285,7 @@ class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
             plan_version=self.version,
             target=self.target,
             deliver_within_s=self.deliver_within_s,
+            refund_unspent_s=self.refund_unspent_s,
         )
 
 

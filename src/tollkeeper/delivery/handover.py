@@ -12,15 +12,17 @@ from django.utils import timezone
 from tollkeeper.core import states
 from tollkeeper.core.keys import KeyText
 from tollkeeper.core.terms import KeyTerms, encode
-from tollkeeper.delivery import registry, relays
+from tollkeeper.delivery import caps, registry, relays
 from tollkeeper.delivery.directory import HOME, live_terms
 from tollkeeper.delivery.house import OVER
-from tollkeeper.delivery.keys import GONE, refresh_terms, suspend_keys
+from tollkeeper.delivery.keys import GONE, refresh_terms, resume_keys, suspend_keys
 from tollkeeper.delivery.models import Delivery, DeliveryStep, Key
 from tollkeeper.delivery.provisioners import Wish
 from tollkeeper.kit.sealed import open_sealed, seal
 
 CONTEXT = "delivery.secret"
+STOPPED_LINE = "refund"
+"""Reason of a suspension: what the key spends from is being given back."""
 
 
 class NoDelivery(Exception):
@@ -101,8 +103,11 @@ def fail_delivery(line_id: int, error: str) -> bool:
 
 
 @transaction.atomic
-def revoke_delivery(line_id: int) -> bool:
-    """Take a line's rights back (refund, lost dispute, end of plan). Keys keep what else was delivered."""
+def revoke_delivery(line_id: int, *, spent_stays: bool = False) -> bool:
+    """Take a line's rights back (refund, lost dispute, end of plan). Keys keep what else was delivered.
+
+    ``spent_stays``: what was used of the line is paid for and burdens no other line of its key.
+    """
     delivery = Delivery.objects.select_for_update().filter(line_id=line_id).first()
     if delivery is None or delivery.state not in ("delivered", "suspended", "failed"):
         return False
@@ -111,11 +116,63 @@ def revoke_delivery(line_id: int) -> bool:
     delivery.save(update_fields=["state", "sealed_secret"])
     note(delivery.pk, "revoked")
     if delivery.provisioner == HOME:
+        _release(delivery)
         _after_end(delivery.customer_id, delivery.unit)
     elif delivery.label:
-        relays.lower_cap(line_id, delivery.units)
+        if not spent_stays:
+            caps.cut_cap(line_id, claim=f"end:{line_id}")
         relays.want(Q(label=delivery.label))
     return True
+
+
+@transaction.atomic
+def stop_line(line_id: int) -> bool:
+    """Stop what a line gave, before its use is counted for the last time; False if it is not delivered.
+
+    At a relay its key stops. At home its customer's keys stop unless something else was
+    delivered that they may spend; the line's units are the ledger's to withhold.
+    """
+    delivery = Delivery.objects.select_for_update().filter(line_id=line_id).first()
+    if delivery is None or delivery.state != "delivered":
+        return False
+    delivery.state = states.step(states.FULFILMENT, delivery.state, "suspend")
+    delivery.stopped_at = timezone.now()
+    delivery.save(update_fields=["state", "stopped_at"])
+    if delivery.provisioner == HOME:
+        others = Delivery.objects.filter(customer_id=delivery.customer_id, unit=delivery.unit)
+        others = others.filter(provisioner=HOME, state__in=("running", "delivered"))
+        if not others.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=timezone.now())).exists():
+            for key in _keys_of(delivery):
+                suspend_keys(delivery.customer_id, STOPPED_LINE, key_id=key.pk)
+    else:
+        relays.want(Q(label=delivery.label))
+    return True
+
+
+@transaction.atomic
+def resume_line(line_id: int) -> bool:
+    """Let a line that was stopped go on, because nothing came of it; False if it was not stopped."""
+    delivery = Delivery.objects.select_for_update().filter(line_id=line_id, state="suspended").first()
+    if delivery is None:
+        return False
+    delivery.state = states.step(states.FULFILMENT, delivery.state, "resume")
+    delivery.stopped_at = None
+    delivery.save(update_fields=["state", "stopped_at"])
+    if delivery.provisioner == HOME:
+        _release(delivery)
+    else:
+        relays.want(Q(label=delivery.label))
+    return True
+
+
+def _release(delivery: Delivery) -> None:
+    for key in _keys_of(delivery):
+        resume_keys(delivery.customer_id, STOPPED_LINE, key_id=key.pk)
+
+
+def _keys_of(delivery: Delivery) -> list[Key]:
+    mine = Key.objects.filter(customer_id=delivery.customer_id, unit=delivery.unit)
+    return list(mine.exclude(state__in=GONE))
 
 
 @transaction.atomic

@@ -86,6 +86,7 @@ INVENTORY = {
             "delivered_at": Personal("order", "order", "delivery"),
             "ends_at": Plain("time"),
             "ended": Plain("state"),
+            "stopped_at": Plain("time"),
             "target": Plain("config"),
             "label": Plain("key: an opaque name at the relay"),
             "handle": Plain("key: id at the relay"),
@@ -107,6 +108,17 @@ INVENTORY = {
             "delivery": Plain("link"),
             "name": Plain("config"),
             "at": Personal("order", "delivery"),
+        },
+    ),
+    "delivery.CapCut": Model(
+        path="delivery.customer.owner",
+        keep=_ORDER,
+        columns={
+            "id": Plain("key"),
+            "delivery": Plain("link"),
+            "claim": Plain("key: names a refund or a dispute"),
+            "units": Plain("amount"),
+            "undone": Plain("state"),
         },
     ),
     "delivery.Snapshot": Model(

@@ -122,6 +122,7 @@ class Delivery(models.Model):
     delivered_at = EpochField(null=True)
     ends_at = EpochField(null=True)
     ended = models.BooleanField(default=False)
+    stopped_at = EpochField(null=True)
     target = models.CharField(max_length=64, default="", db_default="")
     label = models.CharField(max_length=30, default="", db_default="", db_index=True)
     handle = models.CharField(max_length=200, default="", db_default="")
@@ -155,6 +156,21 @@ class DeliveryStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of delivery {self.delivery_id}"
+
+
+class CapCut(models.Model):
+    """Units of a line that were taken back at its relay, once per ``claim`` (a refund, a dispute).
+
+    Undone, the claim is spent for good: ``undone`` stays.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="cuts")
+    claim = models.CharField(max_length=120, unique=True)
+    units = models.BigIntegerField()
+    undone = models.BooleanField(default=False, db_default=False)
+
+    def __str__(self) -> str:
+        return f"{self.units} of delivery {self.delivery_id}"
 
 
 class Snapshot(models.Model):

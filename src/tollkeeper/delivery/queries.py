@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tollkeeper.core.terms import KeyTerms, decode_key_terms
+from tollkeeper.delivery.caps import cut_under, unspent_units
 from tollkeeper.delivery.directory import live_terms
 from tollkeeper.delivery.keyring import Own, best
 from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, Snapshot, TargetState
@@ -22,6 +23,7 @@ __all__ = [
     "StepRow",
     "TargetRow",
     "best_terms",
+    "cut_under",
     "delivered_units",
     "deliveries",
     "desired",
@@ -41,6 +43,7 @@ __all__ = [
     "owner_of_key",
     "recent_deliveries",
     "targets",
+    "unspent_units",
     "wish",
 ]
 
@@ -126,6 +129,7 @@ class DeliveryRow:
     created_at: dt.datetime
     delivered_at: dt.datetime | None
     ends_at: dt.datetime | None
+    stopped_at: dt.datetime | None
     steps: tuple[StepRow, ...]
     target: str
     handle: str
@@ -249,6 +253,7 @@ def _deliveries(rows: Any) -> list[DeliveryRow]:
             created_at=row.created_at,
             delivered_at=row.delivered_at,
             ends_at=row.ends_at,
+            stopped_at=row.stopped_at,
             steps=tuple(StepRow(step.name, step.at) for step in sorted(row.steps.all(), key=lambda s: s.at)),
             target=row.target,
             handle=row.handle,

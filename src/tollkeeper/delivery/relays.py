@@ -140,31 +140,19 @@ def raise_cap(delivery_id: int, *, used: int | None, anew: bool) -> None:
 
 
 @transaction.atomic
-def lower_cap(line_id: int, units: int) -> None:
-    """Take units of a line back from the key that it went to."""
-    delivery = Delivery.objects.filter(line_id=line_id).exclude(label="").first()
-    leader = None if delivery is None else _leader(delivery.label)
-    if leader is None or leader.cap is None:
-        return
-    leader.cap = max(0, leader.cap - units)
-    leader.save(update_fields=["cap"])
-    want(Q(pk=leader.pk))
-
-
-@transaction.atomic
 def want(which: Q) -> int:
     """Note that something should be otherwise at the relays, and have it done; answers for how many keys."""
     labels = set(Delivery.objects.filter(which).exclude(label="").values_list("label", flat=True))
     for label in sorted(labels):
-        leader = _leader(label)
-        if leader is not None:
-            leader.wanted += 1
-            leader.save(update_fields=["wanted"])
-            enqueue("align_key", f"align:{leader.pk}:{leader.wanted}", delivery_id=leader.pk)
+        row = leader(label)
+        if row is not None:
+            row.wanted += 1
+            row.save(update_fields=["wanted"])
+            enqueue("align_key", f"align:{row.pk}:{row.wanted}", delivery_id=row.pk)
     return len(labels)
 
 
-def _leader(label: str) -> Delivery | None:
+def leader(label: str) -> Delivery | None:
     """The newest delivery of a label that has its key, locked."""
     rows = Delivery.objects.select_for_update().filter(label=label).exclude(handle="")
     return rows.order_by("-pk").first()

@@ -1,5 +1,6 @@
 """Verbs that write keys and deliveries. Each runs inside the caller's transaction, or makes one."""
 
+from tollkeeper.delivery.caps import cut_cap, restore_cap
 from tollkeeper.delivery.directory import tenant
 from tollkeeper.delivery.handover import (
     AlreadyRevealed,
@@ -10,8 +11,10 @@ from tollkeeper.delivery.handover import (
     note,
     open_delivery,
     provide_key,
+    resume_line,
     reveal,
     revoke_delivery,
+    stop_line,
 )
 from tollkeeper.delivery.keyring import BadWish, Own
 from tollkeeper.delivery.keys import (
@@ -38,7 +41,6 @@ from tollkeeper.delivery.relays import (
     keep_probe,
     keep_snapshot,
     lose,
-    lower_cap,
     raise_cap,
     seal_secret,
     want,
@@ -54,6 +56,7 @@ __all__ = [
     "Own",
     "aligned",
     "create_key",
+    "cut_cap",
     "end_deliveries",
     "expire_keys",
     "fail_delivery",
@@ -63,7 +66,6 @@ __all__ = [
     "keep_probe",
     "keep_snapshot",
     "lose",
-    "lower_cap",
     "narrow_key",
     "note",
     "open_delivery",
@@ -71,7 +73,9 @@ __all__ = [
     "raise_cap",
     "refresh_terms",
     "rename_key",
+    "restore_cap",
     "resume_keys",
+    "resume_line",
     "reveal",
     "revoke_delivery",
     "revoke_key",
@@ -79,6 +83,7 @@ __all__ = [
     "seal_secret",
     "set_expiry",
     "set_terms",
+    "stop_line",
     "suspend_keys",
     "tenant",
     "touch_keys",

@@ -149,8 +149,7 @@ def withdraw_line(line_id: int, *, claim: str, amount_share: tuple[int, int] | N
     if line.terms.provisioner != HOME and amount_share is not None:
         part, whole = amount_share
         units = sum(grant.amount for grant in line.terms.grants) * line.quantity * part // whole
-        delivery.lower_cap(line_id, units)
-        return units
+        return delivery.cut_cap(line_id, claim=f"{claim}:{line_id}", units=units)
     for position, grant in enumerate(line.terms.grants):
         row = usage_queries.find_grant(f"line:{line_id}:{position}")
         if row is None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from tollkeeper.core.settlement import derive
 from tollkeeper.delivery import queries as delivery_queries
+from tollkeeper.delivery import services as delivery
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.fulfilment import withdraw_line
 from tollkeeper.flows.reconcile import reconcile
@@ -32,8 +33,9 @@ from tollkeeper.sales.queries import LineView, OrderView
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
-WITHOUT_GOODS = ("duplicate", "late")
-"""Reasons of refunds for which nothing was handed over."""
+WITHOUT_GOODS = ("duplicate", "late", "unspent")
+"""Reasons of refunds whose goods are none of :func:`book_refund`'s: there were none, or
+``flows.unspent`` took them before it asked for the refund."""
 
 SETTLING = dt.timedelta(minutes=1)
 """How long a delivery that was just begun may take before its goods are counted."""
@@ -111,6 +113,8 @@ def _submit(refund: RefundView, order: OrderView) -> None:
 def book_refund(context: Context, refund_id: str) -> None:
     """Take back what the money had bought, or give it again."""
     refund = payment_queries.get_refund(refund_id)
+    if refund.reason == "unspent":
+        enqueue("book_unspent", f"unspent:{refund_id}:{refund.phase}", refund_id=refund_id)
     if refund.reason in WITHOUT_GOODS:
         return
     order = sales_queries.order_by_id(refund.order_id)
@@ -161,7 +165,7 @@ def wait_for_goods(order: OrderView, since: dt.datetime) -> None:
 def restore_line(line_id: int, *, claim: str) -> int:
     """Undo :func:`withdraw_line` of the same ``claim``; answers the micro-units given again."""
     line = sales_queries.get_line(line_id)
-    given = 0
+    given = delivery.restore_cap(f"{claim}:{line_id}")
     for position in range(len(line.terms.grants)):
         row = usage_queries.find_grant(f"line:{line_id}:{position}")
         if row is not None:

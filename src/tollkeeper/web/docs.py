@@ -14,7 +14,7 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.catalog.crosscheck import covers
 from tollkeeper.catalog.shopfile import GATE_OWN
 from tollkeeper.core.terms import RouteTerms
-from tollkeeper.web import docs_tables, openapi, snippets
+from tollkeeper.web import docs_tables, openapi, prices, snippets
 from tollkeeper.web.openapi import Document, Operation
 
 
@@ -101,6 +101,7 @@ def _portal() -> tuple[Document, dict[str, Any]]:
 urlpatterns = [
     path("docs/", index, name="docs"),
     path("docs/errors/", rules, name="docs_errors"),
+    path("docs/prices.json", prices.price_book, name="docs_prices"),
     path("docs/openapi.json", document_file, name="docs_openapi"),
     path("docs/<slug:slug>/", operation, name="docs_operation"),
 ]

@@ -67,3 +67,19 @@ def test_letting_a_held_order_go_on(story: Story) -> None:
     desk = story.client(story.staff)
     answer = desk.post(reverse("desk_order_clear", args=[story.number]), follow=True)
     assert "The order goes on" in answer.content.decode()
+
+
+def test_the_desk_has_the_unused_part_paid_back(story: Story) -> None:
+    desk, till = story.client(story.staff), story.till
+    number = till.order(story.customer_id, "pack-10k")
+    till.pay(number)
+    till.deliver()
+    till.hand_over()
+    url = reverse("desk_order_unspent", args=[number])
+    assert url in desk.get(reverse("desk_order", args=[number])).content.decode()
+    page = desk.post(url, follow=True).content.decode()
+    assert "It is stopped" in page
+    assert "being counted" in page
+    assert "cannot be refunded" in desk.post(url, follow=True).content.decode()
+    plan = reverse("desk_order_unspent", args=[story.number])
+    assert plan not in desk.get(reverse("desk_order", args=[story.number])).content.decode()

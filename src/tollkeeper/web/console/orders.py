@@ -7,10 +7,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import bank, gifts
+from tollkeeper.flows import bank, gifts, unspent
+from tollkeeper.flows.refund import CannotRefund
 from tollkeeper.payments import queries as payments
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
@@ -84,8 +85,27 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
             "transfer_offered": bank.offered(order),
             "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
+            "returnable_until": unspent.returnable_until(order),
+            "returning": unspent.returning(order),
         },
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_customer
+def give_back(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """GET asks, POST stops what the order gave and has its unused part paid back."""
+    order = _mine(customer_id, number)
+    until = unspent.returnable_until(order)
+    if request.method == "POST":
+        try:
+            if until is None:
+                raise CannotRefund("too_late")
+            unspent.give_back(number, origin="customer")
+        except CannotRefund:
+            messages.warning(request, _("This order cannot be given back here (any more)."))
+        return redirect("console_order", number)
+    return render(request, "console/give_back.html", {"order": order, "until": until})
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.core import money
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import bank, refund
+from tollkeeper.flows import bank, refund, unspent
 from tollkeeper.flows.reconcile import clear_review, reconcile
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import ProviderError
@@ -51,6 +51,8 @@ def order_page(request: HttpRequest, number: str) -> HttpResponse:
             "refunds": payments.list_refunds(order.order_id),
             "disputes": payments.list_disputes(order.order_id),
             "refund_form": RefundForm(),
+            "can_return": unspent.can_return(order),
+            "returning": unspent.returning(order),
             "transfer_form": TransferForm(auto_id="transfer_%s") if bank.waiting(order) else None,
             "attempts": payments.list_attempts(order.order_id),
             "documents": payments.list_documents(order.customer_id, order.number),
@@ -118,6 +120,20 @@ def order_refund(request: HttpRequest, number: str) -> HttpResponse:
         messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
     else:
         messages.success(request, _("The refund is on its way."))
+    return redirect("desk_order", number)
+
+
+@require_POST
+@for_staff
+def order_unspent(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/unspent/: stop what the order gave, count it, pay the rest back."""
+    order = _order(number)
+    try:
+        unspent.give_back(order.number, origin="operator")
+    except CannotRefund as no:
+        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+    else:
+        messages.success(request, _("It is stopped. What is not used goes back as soon as it is counted."))
     return redirect("desk_order", number)
 
 
