@@ -80,7 +80,7 @@ MATERIAL = [
             'optional = false\nfides = "user.account.username"',
         ),
     ),
-    ("promise", ('T-40 = "contact"\n', "")),
+    ("promise", (TEXT[TEXT.index("T-40 = ") :], "")),
     ("controller", ("TwtAPI Example Ltd.", "Other Example Ltd.")),
 ]
 

@@ -22,8 +22,10 @@ def prepare(shop: str, monkeypatch, *, broken: int = 0, policy_hash: str = "", h
         timezone.now() - dt.timedelta(hours=hours),
         counts,
         ["G-27"] if broken else [],
-        policy_hash or policy_queries.get_current().body_hash,
-        "d" * 64,
+        policy_hash=policy_hash or policy_queries.get_current().body_hash,
+        digest="d" * 64,
+        document="{}",
+        entry=1,
     )
 
 

@@ -11,7 +11,7 @@ from tollkeeper.accounts.models import User
 from tollkeeper.kit.keystore.models import SubjectKey
 from tollkeeper.proofs import probe, running
 from tollkeeper.proofs.context import Context
-from tollkeeper.proofs.probe import Broken, NotUsed, Vouched
+from tollkeeper.proofs.probe import Broken, NotUsed
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
 
@@ -40,9 +40,6 @@ def _raise(error: BaseException) -> Any:
         ([NotUsed("no such thing"), {"count": 1}], "PROVEN"),
         ([{"count": 1}, Broken("not kept")], "BROKEN"),
         ([ZeroDivisionError("ada@example.org")], "BROKEN"),
-        ([Vouched({}, "team", "2020-01-01", "2999-01-01")], "ATTESTED"),
-        ([{"count": 1}, Vouched({}, "team", "2020-01-01", "2999-01-01")], "ATTESTED"),
-        ([Vouched({}, "team", "2020-01-01", "2020-02-01")], "BROKEN"),
         ([], "BROKEN"),
     ],
 )

@@ -18,6 +18,7 @@ def migrate() -> None:
     env = start()
     reach_book(env)
     from django.core.management import call_command
+    from django.utils import timezone
 
     from tollkeeper.catalog.services import load_shop
     from tollkeeper.catalog.shopfile import read_shop
@@ -25,6 +26,7 @@ def migrate() -> None:
     from tollkeeper.flows.policy_change import load_policy
     from tollkeeper.kit import append_only
     from tollkeeper.privacy.policy_store import read_file
+    from tollkeeper.proofs import running, vouching
 
     policy = env.shop / "policy.toml"
     read_shop(env.shop)  # a mistake in it is told before anything is touched
@@ -37,3 +39,5 @@ def migrate() -> None:
     load_shop(env.shop)
     load_policy(policy)
     log_days.prepare()
+    running.load_probes()
+    vouching.stand_in(timezone.now())

@@ -34,6 +34,7 @@ urlpatterns = [
     path("", include("tollkeeper.web.docs")),
     path("", include("tollkeeper.web.policy")),
     path("", include("tollkeeper.web.rights")),
+    path("", include("tollkeeper.web.trust")),
     path("accounts/", include("allauth.urls")),
     path("contact/", contact.contact, name="contact"),
     path("contact/<str:number>/<str:secret>/", contact.letter, name="letter"),
@@ -70,7 +71,6 @@ urlpatterns = [
     path("console/redeem/", orders.redeem, name="console_redeem"),
     path("console/orders/", orders.order_list, name="console_orders"),
     path("console/orders/<str:number>/", orders.order_page, name="console_order"),
-    path("console/orders/<str:number>/give-back/", orders.give_back, name="console_give_back"),
     path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
     path(
         "console/orders/<str:number>/documents/<str:label>/pdf/",
@@ -108,7 +108,6 @@ urlpatterns = [
     path("desk/orders/<str:number>/ask/", desk_orders.order_ask, name="desk_order_ask"),
     path("desk/orders/<str:number>/clear/", desk_orders.order_clear, name="desk_order_clear"),
     path("desk/orders/<str:number>/refund/", desk_orders.order_refund, name="desk_order_refund"),
-    path("desk/orders/<str:number>/unspent/", desk_orders.order_unspent, name="desk_order_unspent"),
     path("desk/orders/<str:number>/transfer/", desk_money.transfer_seen, name="desk_order_transfer"),
     path("desk/money/", desk_money.money_page, name="desk_money"),
     path("desk/money/statement/", desk_money.statement, name="desk_statement"),

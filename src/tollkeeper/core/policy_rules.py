@@ -248,11 +248,10 @@ def _california(policy: Policy) -> Iterator[Finding]:
 
 
 def _promises(policy: Policy) -> Iterator[Finding]:
-    for name, section in policy.promises.items():
-        if section not in SECTIONS:
-            yield Finding(
-                ("promises", name), f"names the section {section!r}; there are: {', '.join(SECTIONS)}"
-            )
+    for name, one in policy.promises.items():
+        if one.section not in SECTIONS:
+            text = f"names the section {one.section!r}; there are: {', '.join(SECTIONS)}"
+            yield Finding(("promises", name, "section"), text)
     if not policy.promises:
         yield Finding(("promises",), "lists no promise: a policy is held to something")
 

@@ -225,8 +225,22 @@ class Retention(Node):
     inactive_months: Annotated[int, Field(ge=6, le=60)]
 
 
+class Planned(Node):
+    """A review of the audit plan: what people look at, and how often at least."""
+
+    title: Words
+    text: Words
+    every_days: Annotated[int, Field(ge=7, le=400)]
+
+
+class Promised(Words):
+    """One promise in a line, as the page of proofs shows it, and the section of the policy that makes it."""
+
+    section: Text
+
+
 class Policy(Node):
-    """The whole tree."""
+    """The whole tree. ``reviews`` is the audit plan, ``promises`` what the shop is held to."""
 
     policy: Head
     history: Many[Past] = ()
@@ -255,5 +269,5 @@ class Policy(Node):
     breach: Breach
     automated: Automated
     regimes: Regimes
-    promises: dict[Promise, Text]
-    """Promise → the section of the page that makes it."""
+    reviews: Annotated[dict[Name, Planned], Field(min_length=1)]
+    promises: dict[Promise, Promised]

@@ -20,14 +20,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.core.chain import GENESIS, Head, Link, Verdict, seal, verify
-from tollkeeper.kit import append_only
+from tollkeeper.kit import append_only, signing
 from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.trail.models import AuditHead, Entry, Pseudonym, Tip
 
@@ -55,6 +53,11 @@ def person(subject: uuid.UUID | None) -> str:
         subject=subject, defaults={"name": "p_" + secrets.token_hex(10), "created_at": timezone.now()}
     )
     return row.name
+
+
+def find_pseudonym(subject: uuid.UUID) -> str | None:
+    """The pseudonym that stands for a person, if there is one: for reading, nothing is made."""
+    return Pseudonym.objects.filter(subject=subject).values_list("name", flat=True).first()
 
 
 def forget_person(subject: uuid.UUID) -> bool:
@@ -113,13 +116,9 @@ def _links(after: int) -> Iterator[Link]:
 # ---- heads
 
 
-def _signer() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(_secret("head"))
-
-
 def public_key() -> str:
     """The key with which anybody can check a head, in hex (Ed25519)."""
-    return _signer().public_key().public_bytes_raw().hex()
+    return signing.public_key("head")
 
 
 def _statement(on: dt.date, kind: str, seq: int, mac: str) -> bytes:
@@ -128,13 +127,7 @@ def _statement(on: dt.date, kind: str, seq: int, mac: str) -> bytes:
 
 def check_signature(on: dt.date, kind: str, seq: int, mac: str, signature: str, key: str) -> bool:
     """Whether a published head was signed by ``key`` (hex)."""
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(
-            bytes.fromhex(signature), _statement(on, kind, seq, mac)
-        )
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    return signing.check(_statement(on, kind, seq, mac), signature, key)
 
 
 def anchor_file() -> Path:
@@ -155,7 +148,7 @@ def sign_head(today: dt.date, kind: str = "daily") -> AuditHead | None:
                 kind=kind,
                 seq=tip.seq,
                 mac=tip.mac,
-                signature=_signer().sign(_statement(today, kind, tip.seq, tip.mac)).hex(),
+                signature=signing.sign("head", _statement(today, kind, tip.seq, tip.mac)),
                 created_at=timezone.now(),
             )
     _anchor(known)
@@ -235,7 +228,7 @@ def drop_segment(before: dt.date, today: dt.date) -> int:
             kind="closing",
             seq=last.seq,
             mac=last.mac,
-            signature=_signer().sign(_statement(today, "closing", last.seq, last.mac)).hex(),
+            signature=signing.sign("head", _statement(today, "closing", last.seq, last.mac)),
             created_at=timezone.now(),
         )
         with append_only.cleared("trail_entry", "retention"):

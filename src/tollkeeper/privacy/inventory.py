@@ -1,10 +1,11 @@
 """What the tables of choices and requests hold."""
 
 from tollkeeper.core.personal import Export, Keep, Model, OnErasure, Personal, Plain
-from tollkeeper.privacy import inventory_cases
+from tollkeeper.privacy import inventory_cases, inventory_proofs
 
 INVENTORY = {
     **inventory_cases.INVENTORY,
+    **inventory_proofs.INVENTORY,
     "privacy.Choice": Model(
         path="subject",
         keep=Keep("choices", since="chosen_at"),
@@ -76,20 +77,6 @@ INVENTORY = {
             "sent_at": Personal("requests", "notice", "legal"),
             "bounced_at": Personal("requests", "notice", "legal"),
             "seen_at": Personal("requests", "notice", "legal"),
-        },
-    ),
-    "privacy.ProofRun": Model(
-        path="nobody: counts and hashes of a run of the proofs",
-        columns={
-            "id": Plain("key"),
-            "ran_at": Plain("time"),
-            "proven": Plain("count"),
-            "attested": Plain("count"),
-            "broken": Plain("count"),
-            "not_used": Plain("count"),
-            "broken_ids": Plain("key: ids of promises"),
-            "policy_hash": Plain("hash"),
-            "digest": Plain("hash"),
         },
     ),
     "privacy.Restriction": Model(

@@ -13,8 +13,10 @@ from tollkeeper.core import states
 from tollkeeper.kit import append_only
 from tollkeeper.kit.sealed import SealedTextField
 from tollkeeper.privacy.case_models import AuthorityCase, Hold, MinorReport
+from tollkeeper.privacy.proof_models import Attestation, ProofRun, Review, SignalDay
 
 __all__ = [
+    "Attestation",
     "AuthorityCase",
     "Breach",
     "Choice",
@@ -25,6 +27,8 @@ __all__ = [
     "ProofRun",
     "Request",
     "Restriction",
+    "Review",
+    "SignalDay",
 ]
 
 
@@ -158,26 +162,6 @@ append_only.guard(
     columns=("number", "body", "body_hash", "documents", "documents_hash", "created_at"),
 )
 append_only.guard("privacy_choice")
-append_only.guard("privacy_proofrun")
-
-
-class ProofRun(models.Model):
-    """A run of the proofs that was kept: its counts and the hash of what it said."""
-
-    ran_at = models.DateTimeField()
-    proven = models.IntegerField()
-    attested = models.IntegerField()
-    broken = models.IntegerField()
-    not_used = models.IntegerField()
-    broken_ids = models.CharField(max_length=1000, default="")
-    policy_hash = models.CharField(max_length=64)
-    digest = models.CharField(max_length=64)
-
-    class Meta:
-        indexes = (models.Index(fields=["ran_at"], name="privacy_proofrun_time"),)
-
-    def __str__(self) -> str:
-        return f"proofs of {self.ran_at:%Y-%m-%d}: {self.broken} broken"
 
 
 class Restriction(models.Model):

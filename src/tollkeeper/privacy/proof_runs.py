@@ -6,9 +6,6 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db import transaction
-
-from tollkeeper.kit import audit
 from tollkeeper.privacy.models import ProofRun
 
 
@@ -24,25 +21,30 @@ class RunRow:
     broken_ids: tuple[str, ...]
     policy_hash: str
     digest: str
+    document: str
+    """What everybody may read of it: signed JSON."""
 
 
 def keep_run(
-    ran_at: dt.datetime, counts: Mapping[str, int], broken: Iterable[str], policy_hash: str, digest: str
-) -> int:
-    """Keep a whole run of the proofs and chain its hash into the audit trail; its number."""
-    with transaction.atomic():
-        row = ProofRun.objects.create(
-            ran_at=ran_at,
-            proven=counts["proven"],
-            attested=counts["attested"],
-            broken=counts["broken"],
-            not_used=counts["not_used"],
-            broken_ids=",".join(broken)[:1000],
-            policy_hash=policy_hash,
-            digest=digest,
-        )
-        audit.record("proofs.run", object=f"privacy.ProofRun:{row.pk}", note=digest)
-    return row.pk
+    ran_at: dt.datetime, counts: Mapping[str, int], broken: Iterable[str], *,
+    policy_hash: str, digest: str, document: str, entry: int,
+) -> int:  # fmt: skip
+    """Keep a whole run of the proofs, with the number of the audit entry that holds its hash; its number.
+
+    ``document`` is what everybody may read of it, signed.
+    """
+    return ProofRun.objects.create(
+        ran_at=ran_at,
+        proven=counts["proven"],
+        attested=counts["attested"],
+        broken=counts["broken"],
+        not_used=counts["not_used"],
+        broken_ids=",".join(broken)[:1000],
+        policy_hash=policy_hash,
+        digest=digest,
+        document=document,
+        entry=entry,
+    ).pk
 
 
 def last_run() -> RunRow | None:
@@ -66,4 +68,5 @@ def _row(row: ProofRun) -> RunRow:
         tuple(filter(None, row.broken_ids.split(","))),
         row.policy_hash,
         row.digest,
+        row.document,
     )

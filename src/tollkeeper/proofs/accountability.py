@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from allauth.account import app_settings
 from django.conf import settings
 
@@ -15,13 +13,13 @@ from tollkeeper.privacy.choices import history
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.planting import planted
-from tollkeeper.proofs.probe import Evidence, NotUsed, Vouched, probe, require
+from tollkeeper.proofs.probe import Evidence, NotUsed, probe, require
 
 _CONTROL = ("contracts", "transfer tools", "balancing", "yearly review")
 
 
 @probe("G-01")
-def badges(ctx: Context) -> Vouched:
+def badges(ctx: Context) -> Evidence:
     """A badge stands only while every contract, tool and review behind it holds."""
     regimes = ctx.policy.regimes
     shown = [name for name, on in (("GDPR", regimes.gdpr.badge), ("CCPA", regimes.ccpa.badge)) if on]
@@ -35,17 +33,14 @@ def badges(ctx: Context) -> Vouched:
         for day in (one.contract.until, one.transfer.until)
         if day is not None
     ]
-    signed = [one.contract.signed_on for one in ctx.policy.recipients.values() if one.contract.signed_on]
-    facts = {
+    return {
         "badges": shown,
         "controls": list(_CONTROL),
         "contracts": len(ends),
+        "first_end": str(min(ends, default="")),
         "ran_out": len(ran_out),
         "policy_hash": ctx.policy_hash,
     }
-    until = min(ends) if ends else ctx.today + timedelta(days=1)
-    since = max(signed) if signed else ctx.today
-    return Vouched(facts, ctx.policy.controller.team.en, str(since), str(until))
 
 
 @probe("G-03")
@@ -70,7 +65,7 @@ def nothing_undeclared(ctx: Context) -> Evidence:
 
 
 @probe("G-08")
-def controller(ctx: Context) -> Vouched:
+def controller(ctx: Context) -> Evidence:
     """The operator is named, with address and contacts; nothing is a placeholder where money is real."""
     named = ctx.policy.controller
     fakes = placeholders(ctx.policy)
@@ -82,14 +77,7 @@ def controller(ctx: Context) -> Vouched:
         "register": bool(named.register_entry),
         "email": bool(named.email),
     }
-    version = ctx.version
-    since = version.activated_at.date() if version.activated_at else ctx.today
-    return Vouched(
-        {**filled, "placeholders": len(fakes), "live": ctx.live},
-        named.team.en,
-        str(since),
-        str(since + timedelta(days=366)),
-    )
+    return {**filled, "placeholders": len(fakes), "live": ctx.live, "policy_version": ctx.version.number}
 
 
 @probe("G-09")

@@ -12,7 +12,6 @@ probe that cannot run proves nothing. Probes read everything and change nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -37,17 +36,7 @@ class NotUsed(Exception):
         self.facts = facts
 
 
-@dataclass(frozen=True, slots=True)
-class Vouched:
-    """Part of a promise that only a person can vouch for: who, since when, until when (ISO days)."""
-
-    facts: Evidence
-    who: str
-    since: str
-    until: str
-
-
-Probe = Callable[["Context"], Evidence | Vouched]
+Probe = Callable[["Context"], Evidence]
 _probes: dict[str, list[Probe]] = {}
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 from django.utils import timezone
 
 import tollkeeper
+from tollkeeper.kit import signing
 from tollkeeper.privacy.policy_queries import find_current
 from tollkeeper.proofs.running import BROKEN, Row, counts
 
 SCHEMA = "tollkeeper-proofs/1"
+USE = "proofs"
+"""What the key of these signatures is for."""
 
 
 def canonical(document: dict[str, Any]) -> bytes:
@@ -27,11 +27,6 @@ def canonical(document: dict[str, Any]) -> bytes:
         name: value for name, value in document.items() if name not in ("digest", "signature", "public_key")
     }
     return json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
-
-
-def _signer() -> Ed25519PrivateKey:
-    secret = settings.ENV.secret("audit")
-    return Ed25519PrivateKey.from_private_bytes(hmac.digest(secret, b"proofs", "sha256"))
 
 
 def compose(rows: Sequence[Row]) -> dict[str, Any]:
@@ -49,24 +44,23 @@ def compose(rows: Sequence[Row]) -> dict[str, Any]:
         "counts": made,
         "rows": [asdict(row) for row in rows],
     }
+    return signed(document)
+
+
+def signed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with its digest, our signature (Ed25519) and the key to check it with."""
     raw = canonical(document)
-    signer = _signer()
     document["digest"] = hashlib.sha256(raw).hexdigest()
-    document["signature"] = signer.sign(raw).hex()
-    document["public_key"] = signer.public_key().public_bytes_raw().hex()
+    document["signature"] = signing.sign(USE, raw)
+    document["public_key"] = signing.public_key(USE)
     return document
 
 
 def genuine(document: dict[str, Any], public_key: str) -> bool:
     """Whether a document says what its signer signed; ``public_key`` in hex."""
     raw = canonical(document)
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(
-            bytes.fromhex(str(document.get("signature", ""))), raw
-        )
-    except (InvalidSignature, ValueError):
-        return False
-    return bool(document.get("digest") == hashlib.sha256(raw).hexdigest())
+    fits = signing.check(raw, str(document.get("signature", "")), public_key)
+    return fits and bool(document.get("digest") == hashlib.sha256(raw).hexdigest())
 
 
 def broken(rows: Sequence[Row]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib
 import pkgutil
 import time
@@ -16,7 +15,8 @@ from django.utils import timezone
 from tollkeeper import proofs
 from tollkeeper.kit.purposes import OWN, serving
 from tollkeeper.proofs.context import Context
-from tollkeeper.proofs.probe import Broken, NotUsed, Probe, Vouched, known, probes_of
+from tollkeeper.proofs.probe import Broken, NotUsed, Probe, known, probes_of
+from tollkeeper.proofs.vouching import Standing, standing
 
 PROVEN, BROKEN, ATTESTED, NOT_USED = "PROVEN", "BROKEN", "ATTESTED", "NOT-USED"
 _RANK = (NOT_USED, PROVEN, ATTESTED, BROKEN)
@@ -52,16 +52,21 @@ def run(ids: Iterable[str] | None = None) -> list[Row]:
     """
     load_probes()
     context = Context()
-    promised = context.policy.promises
+    promised = {name: one.section for name, one in context.policy.promises.items()}
     wanted = list(ids) if ids is not None else []
     strange = [name for name in wanted if name not in promised]
     if strange:
         raise UnknownPromise(f"this shop does not promise {', '.join(strange)}")
     with serving(OWN):  # probes read everything
-        return [_prove(name, promised[name], context) for name in promised if not wanted or name in wanted]
+        words = standing(context.policy, context.today)
+        return [
+            _prove(name, section, context, words.get(name))
+            for name, section in promised.items()
+            if not wanted or name in wanted
+        ]
 
 
-def _prove(name: str, section: str, context: Context) -> Row:
+def _prove(name: str, section: str, context: Context, word: Standing | None) -> Row:
     started = time.perf_counter()
     found = probes_of(name)
     status, facts = NOT_USED, dict[str, Any]()
@@ -70,6 +75,10 @@ def _prove(name: str, section: str, context: Context) -> Row:
     for one in found:
         outcome, more = _ask(one, context)
         facts.update(more)
+        status = max(status, outcome, key=_RANK.index)
+    if word is not None:
+        outcome, more = _vouched(word)
+        facts = {**more, **facts}  # what a probe found wrong is told first
         status = max(status, outcome, key=_RANK.index)
     at = timezone.now().isoformat(timespec="milliseconds")
     return Row(name, status, section, facts, at, round((time.perf_counter() - started) * 1000))
@@ -90,12 +99,22 @@ def _ask(function: Probe, context: Context) -> tuple[str, dict[str, Any]]:
             place = place.tb_next
         where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else ""
         return BROKEN, {"why": f"the probe could not run: {type(error).__name__} in {where}"}
-    if isinstance(result, Vouched):
-        facts = {**result.facts, "who": result.who, "since": result.since, "until": result.until}
-        if dt.date.fromisoformat(result.until) < context.today:
-            return BROKEN, {"why": "what a person vouched for ran out", **facts}
-        return ATTESTED, facts
     return PROVEN, dict(result)
+
+
+def _vouched(standing: Standing) -> tuple[str, dict[str, Any]]:
+    """What a person's word adds: who (a role and a pseudonym), since when, until when."""
+    word = standing.word
+    facts: dict[str, Any] = {} if word is None else {
+        "role": word.role,
+        "who": word.by,
+        "since": str(word.since),
+        "until": str(word.until),
+        "audit_entry": word.entry,
+    }  # fmt: skip
+    if standing.why:
+        return BROKEN, {"why": standing.why, **facts}
+    return ATTESTED, facts
 
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:

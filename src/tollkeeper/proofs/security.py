@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connections
 
 from tollkeeper.kit import audit
-from tollkeeper.privacy import policy_queries
+from tollkeeper.privacy import policy_queries, reviews
 from tollkeeper.privacy.canary import Scanner
 from tollkeeper.privacy.proof_runs import last_run, list_runs
 from tollkeeper.proofs import census
@@ -184,8 +184,8 @@ def access(ctx: Context) -> Evidence:
 
 
 @probe("T-28", "G-48")
-def reviews(ctx: Context) -> Evidence:
-    """The trail verifies, and a run of the proofs was kept within two days (or the shop is as young)."""
+def audits(ctx: Context) -> Evidence:
+    """The trail verifies, the last run of the proofs is no older than two days, no review is overdue."""
     verdict = audit.verify_trail()
     require(verdict.ok, "the audit trail is broken", at=verdict.broken)
     last = last_run()
@@ -194,10 +194,17 @@ def reviews(ctx: Context) -> Evidence:
     require(
         age <= _REVIEW, "the last kept run of the proofs is too old", hours=round(age.total_seconds() / 3600)
     )
+    late = [one.name for one in reviews.tasks(ctx.now) if one.kind == "review" and one.overdue(ctx.today)]
+    require(not late, "a review of the audit plan is overdue", reviews=late)
     return {
         "trail_entries": verdict.entries,
         "trail_head": verdict.last.mac[:16],
         "kept_runs": len(list_runs()),
         "last_run": last.ran_at.isoformat(timespec="seconds") if last else "this is the first",
         "next_due": (ctx.now + dt.timedelta(days=1)).isoformat(timespec="seconds"),
+        "next_reviews": {
+            one.name: str(one.due_on)
+            for one in reviews.plan(ctx.policy, reviews.begun(ctx.now))
+            if one.kind == "review"
+        },
     }

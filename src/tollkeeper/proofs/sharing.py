@@ -9,7 +9,7 @@ from typing import get_args
 from tollkeeper.core.policy_nodes import Recipient
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
-from tollkeeper.proofs.probe import Broken, Evidence, Vouched, probe, require
+from tollkeeper.proofs.probe import Broken, Evidence, probe, require
 
 _VALUE = {"buyer", "third_party", "partner", "broker", "advertiser", "seller"}
 _DAYS = 30
@@ -31,24 +31,21 @@ def _left(ctx: Context, name: str) -> dict[str, object]:
     return {"sent_fields": dict(fields), "outcomes": dict(outcomes), "allowed_fields": list(recipient.fields)}
 
 
-def vouched(ctx: Context, name: str, facts: Evidence) -> Vouched:
-    """A recipient's contract: vouched for by the controller from its signing until its end."""
+def under_contract(ctx: Context, name: str, facts: Evidence) -> Evidence:
+    """A recipient's contract and transfer tool, both still running."""
     recipient = ctx.policy.recipients[name]
     ends = [day for day in (recipient.contract.until, recipient.transfer.until) if day is not None]
     if recipient.contract.signed_on is None or not ends:
         raise Broken(f"the contract with {name} has no dates")
-    return Vouched(
-        {
-            **facts,
-            "contract": recipient.contract.reference,
-            "country": recipient.country,
-            "transfer": recipient.transfer.tool,
-            "days_left": (min(ends) - ctx.today).days,
-        },
-        who=ctx.policy.controller.team.en,
-        since=str(recipient.contract.signed_on),
-        until=str(min(ends)),
-    )
+    require(min(ends) >= ctx.today, f"the contract with {name} ran out", on=str(min(ends)))
+    return {
+        **facts,
+        "contract": recipient.contract.reference,
+        "signed_on": str(recipient.contract.signed_on),
+        "country": recipient.country,
+        "transfer": recipient.transfer.tool,
+        "days_left": (min(ends) - ctx.today).days,
+    }
 
 
 def _only(ctx: Context, kind: str) -> str:
@@ -74,7 +71,7 @@ def never_sold(ctx: Context) -> Evidence:
 
 
 @probe("T-18", "G-25")
-def payment_provider(ctx: Context) -> Vouched:
+def payment_provider(ctx: Context) -> Evidence:
     """The payment provider receives checkout data only, under a contract that holds."""
     name = _only(ctx, "payment")
     answer = ctx.get("/")
@@ -83,13 +80,13 @@ def payment_provider(ctx: Context) -> Vouched:
     require("script-src" in policy or "default-src 'self'" in policy, "pages have no content policy")
     require(host not in policy, "a page may load the provider's scripts")
     require(host.encode() not in answer.body, "a page loads from the provider")
-    return vouched(ctx, name, {**_left(ctx, name), "scripts_of_theirs_on_pages": 0})
+    return under_contract(ctx, name, {**_left(ctx, name), "scripts_of_theirs_on_pages": 0})
 
 
 @probe("T-19", "G-27")
-def hosting(ctx: Context) -> Vouched:
+def hosting(ctx: Context) -> Evidence:
     """Where the machines stand, under which contract."""
-    return vouched(ctx, _only(ctx, "hosting"), {})
+    return under_contract(ctx, _only(ctx, "hosting"), {})
 
 
 @probe("T-20")

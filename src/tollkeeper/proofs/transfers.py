@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tollkeeper.core.policy_nodes import EEA
 from tollkeeper.proofs.context import Context
-from tollkeeper.proofs.probe import Broken, Evidence, Vouched, probe, require
-from tollkeeper.proofs.sharing import vouched
+from tollkeeper.proofs.probe import Broken, Evidence, probe, require
+from tollkeeper.proofs.sharing import under_contract
 
 _NAMES = (b"cloudflare", b"fastly", b"akamai")
 
@@ -22,17 +22,17 @@ def analytics(ctx: Context) -> Evidence:
 
 
 @probe("G-29")
-def support_tooling(ctx: Context) -> Vouched:
+def support_tooling(ctx: Context) -> Evidence:
     """Support is built in; the mail relay is the only one who carries its words."""
     names = [name for name, one in ctx.policy.recipients.items() if one.kind == "support"]
     relay = [name for name, one in ctx.policy.recipients.items() if one.kind == "mail"]
     if not relay:
         raise Broken("the policy names no mail relay")
-    return vouched(ctx, relay[0], {"support_tools_of_others": names, "mail_relay": relay[0]})
+    return under_contract(ctx, relay[0], {"support_tools_of_others": names, "mail_relay": relay[0]})
 
 
 @probe("G-47")
-def named_services(ctx: Context) -> Vouched:
+def named_services(ctx: Context) -> Evidence:
     """A security service is named on the page only if it stands in the register with a contract."""
     page = ctx.get("/privacy/").body.lower()
     register = " ".join(one.name.lower() for one in ctx.policy.recipients.values()).encode()
@@ -41,7 +41,7 @@ def named_services(ctx: Context) -> Vouched:
     kinds = [name for name, one in ctx.policy.recipients.items() if one.kind in ("security", "hosting")]
     if not kinds:
         raise Broken("nobody in the register guards the machines")
-    return vouched(ctx, kinds[0], {"named_in_register": kinds})
+    return under_contract(ctx, kinds[0], {"named_in_register": kinds})
 
 
 def _abroad(ctx: Context) -> dict[str, list[str]]:
@@ -62,7 +62,7 @@ def countries(ctx: Context) -> Evidence:
 
 
 @probe("G-52", "G-53")
-def tools(ctx: Context) -> Vouched:
+def tools(ctx: Context) -> Evidence:
     """What carries data beyond the EEA, until when, and that copies may be had."""
     abroad = _abroad(ctx)
     toolless = [name for name in abroad if ctx.policy.recipients[name].transfer.tool == "none"]
@@ -80,4 +80,4 @@ def tools(ctx: Context) -> Vouched:
     first = min(abroad, key=lambda name: str(ctx.policy.recipients[name].transfer.until), default="") or next(
         iter(ctx.policy.recipients)
     )
-    return vouched(ctx, first, {"abroad": abroad, "tools": named})
+    return under_contract(ctx, first, {"abroad": abroad, "tools": named})

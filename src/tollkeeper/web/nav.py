@@ -60,6 +60,7 @@ def legal(request: HttpRequest) -> tuple[Item, ...]:
     """What has to be one click away on every page."""
     return _present(
         _item(request, _("Privacy"), "privacy_policy"),
+        _item(request, _("Promises"), "privacy_trust"),
         _item(request, _("Terms"), "terms"),
         _item(request, _("Imprint"), "imprint"),
         _item(request, _("Contact"), "contact"),
@@ -98,6 +99,7 @@ def foot(request: HttpRequest) -> tuple[Group, ...]:
             _("Legal"),
             _present(
                 _item(request, _("Privacy"), "privacy_policy"),
+                _item(request, _("Our promises, checked"), "privacy_trust"),
                 _item(request, _("Terms"), "terms"),
                 _item(request, _("Imprint"), "imprint"),
             ),

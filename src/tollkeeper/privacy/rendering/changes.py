@@ -22,6 +22,7 @@ from tollkeeper.privacy.rendering.phrases import Phrases, load
 
 _PARTS = {
     "policy": "top",
+    "promises": "top",
     "purposes": "use",
     "duties": "use",
     "categories": "collection",
