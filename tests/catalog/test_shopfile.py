@@ -51,6 +51,13 @@ SPOILT = [
         20,
         "only a pack",
     ),
+    (
+        PLAN,
+        PLAN.replace('"month"', '"year"') + '\nprovisioner = "relay"',
+        "plans.basic.prices[0].period",
+        20,
+        "need our own gate",
+    ),
     ("amount = 100", "amount = -100", "plans.basic.grants[0].amount", 21, "negative"),
     ("amount = 100", "amount = 0", "plans.basic.grants[0].amount", 21, "grants nothing"),
     ("amount = 100", 'amount = "0.0000001"', "plans.basic.grants[0].amount", 21, "micro-unit"),

@@ -180,7 +180,14 @@ def _prices(here: Path, plan: Plan) -> Iterator[Finding]:
             yield (*place, "amount"), "a free plan costs nothing", 'write "0.00", or change the kind'
         if plan.kind != "free" and not price.amount:
             yield (*place, "amount"), "costs nothing", 'make the plan\'s kind "free", or name a price'
-        if plan.kind == "subscription" and price.period != plan.period:
+        monthly = plan.period == "month" and price.period == "year"
+        if monthly and plan.provisioner != "gate_key":
+            yield (
+                (*place, "period"),
+                "units by the month for a year's price need our own gate",
+                'use period = "month", or provisioner = "gate_key"',
+            )
+        if plan.kind == "subscription" and price.period != plan.period and not monthly:
             yield (
                 place,
                 f"must renew every {plan.period or 'period'}",

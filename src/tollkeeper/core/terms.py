@@ -209,6 +209,8 @@ class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     renews_minor: int | None = None
     """What later periods cost, tax included, if that differs from this line; ``renews_tax_minor`` of it."""
     renews_tax_minor: int = 0
+    units_every: str | None = None
+    """``month`` if the units of a longer period come month by month; None: with the period."""
 
     def tried(self, trial: TrialTerms) -> LineTerms:
         """The line as it begins with a trial."""
@@ -281,6 +283,7 @@ class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
             key=self.key,
             grants=self.grants,
             period=price.period or self.period,
+            units_every=self.period if price.period and price.period != self.period else None,
             kind=self.kind,
             plan_version=self.version,
             target=self.target,

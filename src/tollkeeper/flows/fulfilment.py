@@ -13,18 +13,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
-from tollkeeper.core import period as periods
-from tollkeeper.core.terms import GrantTerms
 from tollkeeper.delivery import services as delivery
-from tollkeeper.flows import announcing, relaying
+from tollkeeper.flows import announcing, relaying, units
 from tollkeeper.kit import mail
 from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_services
 from tollkeeper.sales.queries import LineView
-from tollkeeper.usage import queries as usage_queries
-from tollkeeper.usage import services as usage
 
 HOME = "gate_key"
 """The provisioner of keys on our own gate."""
@@ -55,15 +51,13 @@ def _begin(line: LineView) -> int:
 
 
 def _reserve(line: LineView, begins: dt.datetime) -> int:
-    ends = [_grant_end(line, grant, begins) for grant in line.terms.grants]
-    last = max((end for end in ends if end is not None), default=None)
-    forever = not ends or None in ends
+    last = units.last_end(line, begins)
     return delivery.open_delivery(
         line.line_id,
         customer_id=line.customer_id,
         provisioner=line.terms.provisioner,
         terms=line.terms.key,
-        ends_at=None if forever or last is None else last + GRACE,
+        ends_at=None if last is None else last + GRACE,
     )
 
 
@@ -72,37 +66,7 @@ def _provide(delivery_id: int, line: LineView) -> bool:
 
 
 def _grant(line: LineView, begins: dt.datetime) -> list[int]:
-    """Issue the line's units; a grant that is over before it can be delivered is not made."""
-    issued = []
-    for position, grant in enumerate(line.terms.grants):
-        ends = _grant_end(line, grant, begins)
-        if ends is not None and ends <= timezone.now():
-            continue
-        issued.append(
-            usage.issue_grant(
-                key=f"line:{line.line_id}:{position}",
-                customer_id=line.customer_id,
-                unit=grant.unit,
-                amount=grant.amount * line.quantity,
-                priority=grant.priority,
-                effective_at=begins,
-                expires_at=ends,
-                source=f"line:{line.line_id}",
-                renews=grant.per == "period",
-            )
-        )
-    return issued
-
-
-def _grant_end(line: LineView, grant: GrantTerms, begins: dt.datetime) -> dt.datetime | None:
-    """When a grant runs out: after its days, with the paid period, or never."""
-    if grant.lasts_days is not None:
-        return begins + dt.timedelta(days=grant.lasts_days)
-    if grant.per != "period":
-        return None
-    if line.ends_at is not None:
-        return line.ends_at
-    return periods.nth(begins, line.terms.period, 0).ends_at if line.terms.period else None
+    return units.give(line, begins)
 
 
 def _finish(delivery_id: int, line: LineView, new_key: bool) -> None:
@@ -144,21 +108,12 @@ def withdraw_line(line_id: int, *, claim: str, amount_share: tuple[int, int] | N
     Answers the micro-units that were clawed. Call it in the transaction that books
     the refund.
     """
-    clawed = 0
     line = sales.get_line(line_id)
     if line.terms.provisioner != HOME and amount_share is not None:
         part, whole = amount_share
-        units = sum(grant.amount for grant in line.terms.grants) * line.quantity * part // whole
-        return delivery.cut_cap(line_id, claim=f"{claim}:{line_id}", units=units)
-    for position, grant in enumerate(line.terms.grants):
-        row = usage_queries.find_grant(f"line:{line_id}:{position}")
-        if row is None:
-            continue
-        share = None
-        if amount_share is not None:
-            part, whole = amount_share
-            share = grant.amount * line.quantity * part // whole
-        clawed += usage.claw_back(key=f"{claim}:{row.id}", grant_id=row.id, amount=share)
+        cut = sum(grant.amount for grant in line.terms.grants) * line.quantity * part // whole
+        return delivery.cut_cap(line_id, claim=f"{claim}:{line_id}", units=cut)
+    clawed = units.take(line, claim=claim, share=amount_share)
     if amount_share is None:
         delivery.revoke_delivery(line_id)
     return clawed

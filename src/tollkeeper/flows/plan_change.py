@@ -15,8 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.handout import Portion, portions
 from tollkeeper.core.money import tax_inside
-from tollkeeper.core.period import Period, prorate
+from tollkeeper.core.period import MONTHS, Period, prorate
 from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import end_unpaid
@@ -116,7 +117,10 @@ def _quote(held: Any, offer: Offer, span: Period, now: dt.datetime) -> Quote:
     _, credit = prorate(held.amount_minor, span, now)
     _, cost = prorate(offer.amount_minor, span, now)
     upgrade = offer.amount_minor > held.amount_minor
-    extra = _difference(held, offer, span, now).grants if upgrade else ()
+    extra: tuple[Portion, ...] = ()
+    if upgrade:
+        terms = _difference(held, offer, span, now)
+        extra = portions(terms, 1, now, span.ends_at, held.anchor_at)
     return Quote(
         kind="upgrade" if upgrade else "downgrade",
         due_minor=cost - credit if upgrade else 0,
@@ -126,25 +130,36 @@ def _quote(held: Any, offer: Offer, span: Period, now: dt.datetime) -> Quote:
         amount_minor=offer.amount_minor,
         period=held.period,
         at=now if upgrade else span.ends_at,
-        units=tuple((grant.unit, grant.amount) for grant in extra),
+        units=tuple((one.unit, one.amount) for one in extra if one.begins == now),
     )
 
 
 def _difference(held: Any, offer: Offer, span: Period, now: dt.datetime) -> LineTerms:
     """The new plan's rights, and of its units what the rest of the period is worth beyond the old plan's."""
     new, old = offer.plan.line(offer.price.id), decode_line_terms(held.terms)
+    by_month = new.units_every is not None and new.units_every == old.units_every
     have: dict[str, int] = {}
     for grant in old.grants:
-        have[grant.unit] = have.get(grant.unit, 0) + (grant.amount if grant.per == "period" else 0)
+        have[grant.unit] = have.get(grant.unit, 0) + _each(old, grant, by_month)
     grants = []
     for grant in new.grants:
-        if grant.per != "period":
-            continue
-        more = grant.amount - have.pop(grant.unit, 0)
-        _, share = prorate(max(0, more), span, now)
-        if share:
-            grants.append(GrantTerms(grant.unit, share, grant.priority, None, "period"))
-    return msgspec.structs.replace(new, grants=tuple(grants))
+        more = max(0, _each(new, grant, by_month) - have.pop(grant.unit, 0))
+        if not by_month:  # what comes by the month is cut where it is handed over
+            _, more = prorate(more, span, now)
+        if more:
+            grants.append(GrantTerms(grant.unit, more, grant.priority, None, "period"))
+    return msgspec.structs.replace(
+        new, grants=tuple(grants), units_every=new.units_every if by_month else None
+    )
+
+
+def _each(terms: LineTerms, grant: GrantTerms, by_month: bool) -> int:
+    """What a grant gives in a month, or in a whole period; nothing if it is given once."""
+    if grant.per != "period":
+        return 0
+    if by_month or terms.units_every is None:
+        return grant.amount
+    return grant.amount * MONTHS[terms.period or "month"] // MONTHS[terms.units_every]
 
 
 @job("apply_change", purpose="order", attempts=40)

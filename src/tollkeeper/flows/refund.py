@@ -16,6 +16,7 @@ from django.utils import timezone
 from tollkeeper.core.settlement import derive
 from tollkeeper.delivery import queries as delivery_queries
 from tollkeeper.delivery import services as delivery
+from tollkeeper.flows import units
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.fulfilment import withdraw_line
 from tollkeeper.flows.reconcile import reconcile
@@ -30,8 +31,6 @@ from tollkeeper.payments.registry import get_provider
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales import services as sales
 from tollkeeper.sales.queries import LineView, OrderView
-from tollkeeper.usage import queries as usage_queries
-from tollkeeper.usage import services as usage
 
 WITHOUT_GOODS = ("duplicate", "late", "unspent")
 """Reasons of refunds whose goods are none of :func:`book_refund`'s: there were none, or
@@ -140,16 +139,12 @@ def _take_rests(order: OrderView, line: LineView) -> None:
         if refund.phase == "undone" or refund.reason in WITHOUT_GOODS:
             continue
         part = min(refund.amount_minor, order.captured_minor)
-        for position, grant in enumerate(line.terms.grants):
-            row = usage_queries.find_grant(f"line:{line.line_id}:{position}")
-            if row is None:
-                continue
-            claim = f"refund:{refund.refund_id}:{row.id}"
-            taken = usage_queries.clawed_under(claim)
-            due = grant.amount * line.quantity * part // max(1, order.captured_minor)
-            if due > taken:
-                key = f"rest:{refund.refund_id}:{row.id}" if taken else claim
-                usage.claw_back(key=key, grant_id=row.id, amount=due - taken)
+        units.take(
+            line,
+            claim=f"refund:{refund.refund_id}",
+            share=(part, max(1, order.captured_minor)),
+            rest=f"rest:{refund.refund_id}",
+        )
 
 
 def wait_for_goods(order: OrderView, since: dt.datetime) -> None:
@@ -166,11 +161,7 @@ def restore_line(line_id: int, *, claim: str) -> int:
     """Undo :func:`withdraw_line` of the same ``claim``; answers the micro-units given again."""
     line = sales_queries.get_line(line_id)
     given = delivery.restore_cap(f"{claim}:{line_id}")
-    for position in range(len(line.terms.grants)):
-        row = usage_queries.find_grant(f"line:{line_id}:{position}")
-        if row is not None:
-            given += usage.restore_claw(key=f"{claim}:{row.id}")
-    return given
+    return given + units.give_again(line, claim=claim)
 
 
 @job("refund_excess", purpose="order")

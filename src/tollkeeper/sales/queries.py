@@ -34,6 +34,8 @@ class LineView:
     starts_at: dt.datetime | None
     ends_at: dt.datetime | None
     delivered_at: dt.datetime | None
+    anchor_at: dt.datetime | None = None
+    """Where the periods of its subscription are counted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def _line(row: OrderLine, order: Order) -> LineView:
         row.starts_at,
         row.ends_at,
         row.delivered_at,
+        order.subscription.anchor_at if order.subscription else None,
     )
 
 
@@ -201,7 +204,7 @@ def recent_orders(limit: int = 100, review_only: bool = False) -> tuple[OrderVie
 
 def get_line(line_id: int) -> LineView:
     """A line by its id, with all that its fulfilment reads; raises :class:`NoSuchOrder`."""
-    row = OrderLine.objects.select_related("order").filter(pk=line_id).first()
+    row = OrderLine.objects.select_related("order__subscription").filter(pk=line_id).first()
     if row is None:
         raise NoSuchOrder(str(line_id))
     return _line(row, row.order)

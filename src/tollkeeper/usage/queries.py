@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
@@ -15,6 +16,7 @@ from tollkeeper.usage.call_log import (
     RouteRow,
     Totals,
     daily_usage,
+    days_of_calls,
     recent_calls,
     top_routes,
     totals,
@@ -47,7 +49,9 @@ __all__ = [
     "balances",
     "batches",
     "daily_usage",
+    "days_of_calls",
     "find_grant",
+    "find_grants",
     "get_alert",
     "grants",
     "has_open_leases",
@@ -183,6 +187,12 @@ def find_grant(key: str) -> GrantRow | None:
     """The grant issued under this key, if there is one."""
     row = Grant.objects.filter(key=key).first()
     return None if row is None else _grant(row, timezone.now())
+
+
+def find_grants(keys: Iterable[str]) -> dict[str, GrantRow]:
+    """Key → grant, for those of the keys under which one was issued."""
+    now = timezone.now()
+    return {row.key: _grant(row, now) for row in Grant.objects.filter(key__in=list(keys))}
 
 
 def clawed_under(key: str) -> int:

@@ -27,7 +27,7 @@ def usage_page(request: HttpRequest, customer_id: int) -> HttpResponse:
             "periods": figures.PERIODS,
             "chart": figures.calls_chart(days),
             "balances": usage.balances(customer_id),
-            "grants": usage.grants(customer_id),
+            "grants": _shown(usage.grants(customer_id)),
             "routes": routes,
             "paths": paths(),
             "most": max((route.calls for route in routes), default=0),
@@ -35,3 +35,13 @@ def usage_page(request: HttpRequest, customer_id: int) -> HttpResponse:
             "units": sum(day.units for day in days),
         },
     )
+
+
+def _shown(rows: list[usage.GrantRow]) -> list[usage.GrantRow]:
+    """Without the months of a year that are far away: of what is to come, the next of each source."""
+    coming: dict[str, usage.GrantRow] = {}
+    for row in rows:
+        if row.state == "future":
+            soon = coming.get(row.source)
+            coming[row.source] = row if soon is None or row.effective_at < soon.effective_at else soon
+    return [row for row in rows if row.state != "future" or coming[row.source] is row]
