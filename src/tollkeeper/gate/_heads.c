@@ -1,4 +1,4 @@
-/* The compiled twin of heads.py: same functions, same answers. Read that file for what and why;
+/* The compiled twin of heads.py and chunks.py: same functions, same answers. Read those for what and why;
    tests/gate/test_heads_twins.py holds the two against each other. Only the C API of Python is used. */
 
 #define PY_SSIZE_T_CLEAN
@@ -90,6 +90,66 @@ static int next_word(Span *list, Span *word) {
     return 1;
 }
 
+/* Whether all of eight bytes may stand in a value, so that most of it need not be looked at one by one. */
+static int eight_plain(const uint8_t *p) {
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t word, del;
+    memcpy(&word, p, 8);
+    del = word ^ ones * 0x7f;
+    return !(((word - ones * 0x20) & ~word & tops) | ((del - ones) & ~del & tops));
+}
+
+/* Where a head ends: the offset of its CRLFCRLF; -1 if it is not whole. */
+static Py_ssize_t head_end(const uint8_t *base, Py_ssize_t size) {
+    if (size < 4) return -1;
+    const uint8_t *p = base, *end = base + size - 3;
+    while (p < end && (p = memchr(p, '\r', end - p)) != NULL) {
+        if (p[1] == '\n' && p[2] == '\r' && p[3] == '\n') return p - base;
+        p++;
+    }
+    return -1;
+}
+
+/* What is written anew, on the stack where it fits: two parts, each with room for all of a head. */
+typedef struct { uint8_t *first, *second, *heap; uint8_t small[8192]; } Scratch;
+
+static int scratch_for(Scratch *s, Py_ssize_t size) {
+    size += 64; /* a length written anew may be longer than it was */
+    s->heap = 2 * size > (Py_ssize_t)sizeof s->small ? PyMem_Malloc(2 * size) : NULL;
+    s->first = s->heap != NULL ? s->heap : s->small;
+    s->second = s->first + size;
+    if (s->heap == NULL && 2 * size > (Py_ssize_t)sizeof s->small) { PyErr_NoMemory(); return 0; }
+    return 1;
+}
+
+static PyObject *bytes_of(const uint8_t *at, Py_ssize_t size) {
+    return PyBytes_FromStringAndSize((const char *)at, size);
+}
+
+static uint8_t *put_field(uint8_t *o, const uint8_t *line, Py_ssize_t size) {
+    o[0] = '\r'; o[1] = '\n';
+    memcpy(o + 2, line, size);
+    return o + 2 + size;
+}
+
+static uint8_t *put_length(uint8_t *o, long long length) {
+    uint8_t digits[16];
+    int n = 0;
+    do digits[n++] = '0' + length % 10; while (length /= 10);
+    o = put_field(o, (const uint8_t *)"Content-Length: ", 16);
+    while (n) *o++ = digits[--n];
+    return o;
+}
+
+static uint8_t *put_chunked(uint8_t *o) { return put_field(o, (const uint8_t *)"Transfer-Encoding: chunked", 26); }
+
+/* Sets an item of a tuple that is being made. False, with an error set, if there is nothing to set. */
+static int set(PyObject *tuple, int at, PyObject *item) {
+    if (item == NULL) return 0;
+    PyTuple_SET_ITEM(tuple, at, item);
+    return 1;
+}
+
 /* Reads "name: value CRLF" at p; gives where the next line begins, NULL if it is none. */
 static const uint8_t *read_field(const uint8_t *p, const uint8_t *end, Span *name, Span *value) {
     const uint8_t *start = p;
@@ -97,6 +157,7 @@ static const uint8_t *read_field(const uint8_t *p, const uint8_t *end, Span *nam
     if (p == start || p >= end || *p != ':') return NULL;
     *name = (Span){start, p - start};
     start = ++p;
+    while (end - p >= 8 && eight_plain(p)) p += 8;
     while (p < end && VALUE[*p]) p++;
     if (end - p < 2 || p[0] != '\r' || p[1] != '\n') return NULL;
     *value = stripped((Span){start, p - start});
@@ -130,38 +191,35 @@ static PyObject *credential_of(PyObject *known, Span value, int *conflict) {
     return PyBytes_FromStringAndSize((const char *)value.at, value.size);
 }
 
-static PyObject *parse_request(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    if (count != 2 || !PyBytes_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "parse_request(data: bytes, end: int)");
+static PyObject *parse_request(PyObject *module, PyObject *data) {
+    if (!PyBytes_Check(data)) {
+        PyErr_SetString(PyExc_TypeError, "parse_request(data: bytes)");
         return NULL;
     }
-    const uint8_t *base = (const uint8_t *)PyBytes_AS_STRING(args[0]);
-    Py_ssize_t head_end = PyLong_AsSsize_t(args[1]);
-    if (head_end < 0 || head_end + 2 > PyBytes_GET_SIZE(args[0])) {
-        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "end lies outside of data");
-        return NULL;
-    }
-    const uint8_t *p = base, *end = base + head_end + 2;
+    const uint8_t *base = (const uint8_t *)PyBytes_AS_STRING(data);
+    Py_ssize_t head_size = head_end(base, PyBytes_GET_SIZE(data));
+    if (head_size < 0) return PyLong_FromLong(0);
+    const uint8_t *p = base, *end = base + head_size + 2;
     int flags = 0, hosts = 0, bad_key = 0, bad_expect = 0, conflict = 0, asked = 0, named = 0;
     long long length = -1;
-    PyObject *credential = NULL, *out = NULL;
 
     while (p < end && TOKEN[*p]) p++;
     Span method = {base, p - base};
-    if (!method.size || method.size > 20 || p >= end || *p != ' ') goto refuse;
+    if (!method.size || method.size > 20 || p >= end || *p != ' ') return PyLong_FromLong(400);
     Span target = {++p, 0};
-    if (p >= end || *p != '/') goto refuse;
+    if (p >= end || *p != '/') return PyLong_FromLong(400);
     while (p < end && TARGET[*p]) p++;
     target.size = p - target.at;
     if (end - p < 11 || memcmp(p, " HTTP/1.", 8) || (p[8] != '0' && p[8] != '1') || p[9] != '\r' || p[10] != '\n')
-        goto refuse;
+        return PyLong_FromLong(400);
     flags = p[8] == '1' ? KEEP : HTTP10;
     if (method.size == 4 && !memcmp(base, "HEAD", 4)) flags |= HEAD;
     p += 11;
 
-    out = PyBytes_FromStringAndSize(NULL, end - p + 64); /* a rewritten length is never longer by more */
-    if (out == NULL) return NULL;
-    uint8_t *o = (uint8_t *)PyBytes_AS_STRING(out), *o_start = o;
+    Scratch scratch;
+    PyObject *credential = NULL, *result = NULL;
+    if (!scratch_for(&scratch, end - p)) return NULL;
+    uint8_t *o = scratch.first, *r = scratch.second;
     while (p < end) {
         Span name, value, word;
         const uint8_t *line = p;
@@ -178,28 +236,27 @@ static PyObject *parse_request(PyObject *module, PyObject *const *args, Py_ssize
                 if (!STARTS(value, "bearer ")) { bad_key = 1; break; }
                 value = stripped((Span){value.at + 7, value.size - 7});
                 credential = credential_of(credential, value, &conflict);
-                if (credential == NULL) { Py_DECREF(out); return NULL; }
+                if (credential == NULL) goto done;
             }
             break;
         case 7:
             if (SAME(name, "api-key")) {
                 keep = 0;
                 credential = credential_of(credential, value, &conflict);
-                if (credential == NULL) { Py_DECREF(out); return NULL; }
+                if (credential == NULL) goto done;
             } else if (SAME(name, "upgrade")) { keep = 0; asked = SAME(value, "websocket"); }
             break;
         case 9:
             if (SAME(name, "x-api-key")) {
                 keep = 0;
                 credential = credential_of(credential, value, &conflict);
-                if (credential == NULL) { Py_DECREF(out); return NULL; }
+                if (credential == NULL) goto done;
             }
             break;
         case 14:
             if (SAME(name, "content-length")) {
                 keep = 0;
                 if (length >= 0 || flags & CHUNKED || (length = length_of(value)) < 0) goto refuse;
-                o += sprintf((char *)o, "\r\nContent-Length: %lld", length);
             }
             break;
         case 17:
@@ -207,9 +264,10 @@ static PyObject *parse_request(PyObject *module, PyObject *const *args, Py_ssize
                 keep = 0;
                 if (length >= 0 || flags & (CHUNKED | HTTP10) || !SAME(value, "chunked")) goto refuse;
                 flags |= CHUNKED;
-                memcpy(o, "\r\nTransfer-Encoding: chunked", 28);
-                o += 28;
             }
+            break;
+        case 15:
+            if (SAME(name, "accept-encoding")) { keep = 0; r = put_field(r, line, p - 2 - line); }
             break;
         case 10:
             if (SAME(name, "connection")) {
@@ -234,27 +292,34 @@ static PyObject *parse_request(PyObject *module, PyObject *const *args, Py_ssize
             if (SAME(name, "content-encoding")) flags |= ENCODED;
             break;
         }
-        if (keep && !revealing(name)) {
-            Py_ssize_t size = p - 2 - line;
-            o[0] = '\r'; o[1] = '\n';
-            memcpy(o + 2, line, size);
-            o += size + 2;
-        }
+        if (keep && !revealing(name)) o = put_field(o, line, p - 2 - line);
     }
     if (conflict || (hosts != 1 && !(flags & HTTP10 && hosts == 0))) goto refuse;
     if (bad_key || bad_expect) {
-        Py_XDECREF(credential);
-        Py_DECREF(out);
-        return PyLong_FromLong(bad_expect ? 417 : 401);
+        result = PyLong_FromLong(bad_expect ? 417 : 401);
+        goto done;
     }
     if (asked && named && !(flags & HTTP10)) flags |= UPGRADE;
-    if (_PyBytes_Resize(&out, o - o_start) < 0) { Py_XDECREF(credential); return NULL; }
-    if (credential == NULL) credential = Py_NewRef(Py_None);
-    return Py_BuildValue("iy#y#NLN", flags, method.at, method.size, target.at, target.size, credential, length, out);
+    if (length >= 0) r = put_length(r, length);
+    else if (flags & CHUNKED) r = put_chunked(r);
+    if ((result = PyTuple_New(8)) == NULL) goto done;
+    if (!set(result, 0, PyLong_FromLong(flags)) || !set(result, 1, bytes_of(method.at, method.size))
+        || !set(result, 2, bytes_of(target.at, target.size)) || !set(result, 4, PyLong_FromLongLong(length))
+        || !set(result, 5, bytes_of(scratch.first, o - scratch.first))
+        || !set(result, 6, bytes_of(scratch.second, r - scratch.second))
+        || !set(result, 7, PyLong_FromSsize_t(head_size))) {
+        Py_CLEAR(result);
+        goto done;
+    }
+    PyTuple_SET_ITEM(result, 3, credential != NULL ? credential : Py_NewRef(Py_None));
+    credential = NULL;
+    goto done;
 refuse:
+    result = PyLong_FromLong(400);
+done:
     Py_XDECREF(credential);
-    Py_XDECREF(out);
-    return PyLong_FromLong(400);
+    PyMem_Free(scratch.heap);
+    return result;
 }
 
 static int internal_field(Span n) {
@@ -273,30 +338,29 @@ static int internal_field(Span n) {
 }
 
 static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    if (count != 3 || !PyBytes_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "parse_response(data: bytes, end: int, was_head: bool)");
+    if (count != 2 || !PyBytes_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "parse_response(data: bytes, was_head: bool)");
         return NULL;
     }
     const uint8_t *base = (const uint8_t *)PyBytes_AS_STRING(args[0]);
-    Py_ssize_t head_end = PyLong_AsSsize_t(args[1]);
-    int was_head = PyObject_IsTrue(args[2]);
-    if (head_end < 0 || head_end + 2 > PyBytes_GET_SIZE(args[0])) {
-        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "end lies outside of data");
-        return NULL;
-    }
-    const uint8_t *p = base, *end = base + head_end + 2;
-    if (end - p < 14 || memcmp(p, "HTTP/1.", 7) || (p[7] != '0' && p[7] != '1') || p[8] != ' ') Py_RETURN_NONE;
-    if (p[9] < '1' || p[9] > '9' || p[10] < '0' || p[10] > '9' || p[11] < '0' || p[11] > '9') Py_RETURN_NONE;
+    int was_head = PyObject_IsTrue(args[1]);
+    Py_ssize_t head_size = head_end(base, PyBytes_GET_SIZE(args[0]));
+    if (head_size < 0) return PyLong_FromLong(0);
+    const uint8_t *p = base, *end = base + head_size + 2;
+    if (end - p < 14 || memcmp(p, "HTTP/1.", 7) || (p[7] != '0' && p[7] != '1') || p[8] != ' ')
+        return PyLong_FromLong(502);
+    if (p[9] < '1' || p[9] > '9' || p[10] < '0' || p[10] > '9' || p[11] < '0' || p[11] > '9')
+        return PyLong_FromLong(502);
     int status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
     int flags = p[7] == '1' ? KEEP : HTTP10;
     p += 12;
     if (*p == ' ') while (p < end && VALUE[*p]) p++;
-    if (end - p < 2 || p[0] != '\r' || p[1] != '\n') Py_RETURN_NONE;
+    if (end - p < 2 || p[0] != '\r' || p[1] != '\n') return PyLong_FromLong(502);
 
-    PyObject *out = PyBytes_FromStringAndSize(NULL, end - base + 64);
-    if (out == NULL) return NULL;
-    uint8_t *o = (uint8_t *)PyBytes_AS_STRING(out), *o_start = o, *length_at = NULL;
-    Py_ssize_t length_size = 0;
+    Scratch scratch;
+    PyObject *result = NULL;
+    if (!scratch_for(&scratch, end - base)) return NULL;
+    uint8_t *o = scratch.first, *r = scratch.second;
     memcpy(o, "HTTP/1.1", 8);
     memcpy(o + 8, base + 8, p - base - 8);
     o += p - base;
@@ -313,9 +377,7 @@ static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssiz
             if (SAME(name, "content-length")) {
                 keep = 0;
                 if (length >= 0 || flags & CHUNKED || (length = length_of(value)) < 0) goto unbelievable;
-                length_at = o;
-                length_size = sprintf((char *)o, "\r\nContent-Length: %lld", length);
-                o += length_size;
+                r = put_length(r, length);
             }
             break;
         case 17:
@@ -323,8 +385,7 @@ static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssiz
                 keep = 0;
                 if (length >= 0 || flags & (CHUNKED | HTTP10) || !SAME(value, "chunked")) goto unbelievable;
                 flags |= CHUNKED;
-                memcpy(o, "\r\nTransfer-Encoding: chunked", 28);
-                o += 28;
+                r = put_chunked(r);
             }
             break;
         case 10:
@@ -352,30 +413,30 @@ static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssiz
             if (SAME(name, "cf-cache-status") && STARTS(value, "hit")) flags |= CACHED;
             break;
         }
-        if (keep && !internal_field(name)) {
-            Py_ssize_t size = p - 2 - line;
-            o[0] = '\r'; o[1] = '\n';
-            memcpy(o + 2, line, size);
-            o += size + 2;
-        }
+        if (keep && !internal_field(name)) o = put_field(o, line, p - 2 - line);
     }
     if (was_head || status < 200 || status == 204 || status == 304) {
         flags |= NO_BODY;
         if (status < 200 || status == 204) {
             if (flags & CHUNKED) goto unbelievable;
-            if (length_at != NULL) {
-                memmove(length_at, length_at + length_size, o - length_at - length_size);
-                o -= length_size;
-            }
+            r = scratch.second;
         }
     } else if (!(flags & CHUNKED) && length < 0) {
         flags = (flags | UNTIL_CLOSE) & ~KEEP;
     }
-    if (_PyBytes_Resize(&out, o - o_start) < 0) return NULL;
-    return Py_BuildValue("iiLN", flags, status, length, out);
+    if ((result = PyTuple_New(6)) == NULL) goto done;
+    if (!set(result, 0, PyLong_FromLong(flags)) || !set(result, 1, PyLong_FromLong(status))
+        || !set(result, 2, PyLong_FromLongLong(length))
+        || !set(result, 3, bytes_of(scratch.first, o - scratch.first))
+        || !set(result, 4, bytes_of(scratch.second, r - scratch.second))
+        || !set(result, 5, PyLong_FromSsize_t(head_size)))
+        Py_CLEAR(result);
+    goto done;
 unbelievable:
-    Py_DECREF(out);
-    Py_RETURN_NONE;
+    result = PyLong_FromLong(502);
+done:
+    PyMem_Free(scratch.heap);
+    return result;
 }
 
 /* ---- chunked framing ---- */
@@ -543,7 +604,7 @@ static PyType_Spec chunks_spec = {
     "tollkeeper.gate._heads.Chunks", sizeof(Chunks), 0, Py_TPFLAGS_DEFAULT, chunks_slots};
 
 static PyMethodDef methods[] = {
-    {"parse_request", (PyCFunction)(void (*)(void))parse_request, METH_FASTCALL, NULL},
+    {"parse_request", parse_request, METH_O, NULL},
     {"parse_response", (PyCFunction)(void (*)(void))parse_response, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_heads", NULL, -1, methods};

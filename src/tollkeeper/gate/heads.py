@@ -7,6 +7,9 @@ space before a colon, two lengths, a length beside a coding, any coding but
 for the other side: hop-by-hop fields, credentials, cookies and addresses of the
 customer are dropped, framing fields are rewritten in one spelling.
 
+A program sends the same names of fields again and again, so what is to be done
+with them is looked up once for all names of a head, not for each (:class:`_Plans`).
+
 This is the pure twin; ``_heads`` is the same in C, when a compiler was there at
 install. ``gate.parser`` picks, and the tests hold them against each other.
 """
@@ -14,49 +17,57 @@ install. ``gate.parser`` picks, and the tests hold them against each other.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Final
 
-KEEP = 1
+KEEP: Final = 1
 """The connection may serve a further message."""
-CHUNKED = 2
-EXPECT = 4
+CHUNKED: Final = 2
+EXPECT: Final = 4
 """Request: the client waits for ``100 Continue``."""
-UPGRADE = 8
+UPGRADE: Final = 8
 """Request: asks for ``Upgrade: websocket``."""
-HEAD = 16
-HTTP10 = 32
-NO_BODY = 64
+HEAD: Final = 16
+HTTP10: Final = 32
+NO_BODY: Final = 64
 """Response: no body follows, whatever its fields say."""
-UNTIL_CLOSE = 128
+UNTIL_CLOSE: Final = 128
 """Response: the body ends with the connection."""
-ORIGIN = 256
+ORIGIN: Final = 256
 """Request: has an ``Origin`` field."""
-JSON = 512
+JSON: Final = 512
 """Response: JSON."""
-EVENTS = 1024
+EVENTS: Final = 1024
 """Response: ``text/event-stream``."""
-ENCODED = 2048
+ENCODED: Final = 2048
 """A content coding is on the body."""
-CACHED = 4096
+CACHED: Final = 4096
 """Response: says that it came from a cache (``X-Cache: HIT`` or ``Cf-Cache-Status: HIT``)."""
 
-RequestHead = tuple[int, bytes, bytes, bytes | None, int, bytes]
-"""Flags, method, target, credential, content length (-1: none), fields for the upstream."""
-ResponseHead = tuple[int, int, int, bytes]
-"""Flags, status, content length (-1: none), head for the client without its final CRLFs."""
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-_FIELDS = rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+"
-_request = re.compile(
-    rb"(" + _TOKEN + rb"{1,20}+) (/[!\"$-\[\]-~]*+) HTTP/1\.([01])\r\n" + _FIELDS,
-).fullmatch
-_response = re.compile(
-    rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + _FIELDS,
-).fullmatch
+RequestHead = tuple[int, bytes, bytes, bytes | None, int, bytes, bytes, int]
+"""Flags, method, target, credential, content length (-1: none), fields for the upstream, fields that
+a meter may replace (accepted codings, then framing), where the head ends."""
+ResponseHead = tuple[int, int, int, bytes, bytes, int]
+"""Flags, status, content length (-1: none), head for the client, its framing, where the head ends.
+Fields have their CRLF before them, and a head ends where its final CRLFCRLF begins."""
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+VALUES = rb"[\t\x20-\x7e\x80-\xff]*+"
+CHUNKED_FIELD: Final = b"\r\nTransfer-Encoding: chunked"
+_request_line = re.compile(
+    rb"(" + TOKEN + rb"{1,20}+) (/[!\"$-\[\]-~]*+) HTTP/1\.([01])(?=\r\n)",
+).match
+_status_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: " + VALUES + rb")?(?=\r\n)").match
+# As each match begins at a CRLF and reaches to the next, as many names as lines means that all is well.
+_names = re.compile(rb"\r\n(" + TOKEN + rb"++):" + VALUES + rb"(?=\r\n)").findall
 _host = re.compile(rb"(?:[0-9A-Za-z._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?").fullmatch
 
 PASS, DROP, HOST, AUTHORIZATION, API_KEY, LENGTH, CODING, CONNECTION, EXPECTED, UPGRADING = range(10)
-ORIGINATING, CONTENT_CODING, CONTENT_TYPE, CACHE_STATUS = range(10, 14)
+ORIGINATING, CONTENT_CODING, CONTENT_TYPE, CACHE_STATUS, ACCEPTED = range(10, 15)
 """What a field means here. ``PASS`` goes on as it is, ``DROP`` never does."""
+_GOES_ON = frozenset((PASS, CONTENT_CODING, CONTENT_TYPE, CACHE_STATUS))
 
 _REQUEST_FIELDS = {
     b"host": HOST,
@@ -70,6 +81,7 @@ _REQUEST_FIELDS = {
     b"upgrade": UPGRADING,
     b"origin": ORIGINATING,
     b"content-encoding": CONTENT_CODING,
+    b"accept-encoding": ACCEPTED,
     **dict.fromkeys(
         b"keep-alive te http2-settings cookie cookie2 forwarded via from referer x-real-ip x-client-ip"
         b" true-client-ip cf-connecting-ip fastly-client-ip x-cluster-client-ip x-request-id"
@@ -93,50 +105,62 @@ _RESPONSE_FIELDS = {
     ),
 }
 _RESPONSE_PREFIXES = (b"proxy-", b"ratelimit-", b"x-ratelimit-", b"access-control-")
-_SPELLINGS = 2048
-"""How many spellings of names are remembered, so that common ones need not be looked at again."""
+_HARMLESS = frozenset(b"close keep-alive upgrade te http2-settings proxy-connection trailer".split()) | {b""}
+
+Plan = tuple[Callable[[list[bytes]], Any], tuple[tuple[int, int, int], ...]]
+"""The lines that go on as they are (line 0 is empty), and line, meaning and where the value begins
+of those that must be looked at."""
+_PLANS = 512
+_PLAN_MAX = 2048
+"""How many plans are kept, and the size of names for which they are."""
 
 
-class _Meanings(dict[bytes, int]):
-    """Names of fields, as they are spelled, to what they mean."""
+class _Plans(dict[tuple[bytes, ...], Plan]):
+    """What to do with the fields of a head, by their names as they are spelled, in their order."""
 
-    def __init__(self, known: dict[bytes, int], prefixes: tuple[bytes, ...]) -> None:
+    def __init__(self, meanings: dict[bytes, int], prefixes: tuple[bytes, ...]) -> None:
         super().__init__()
-        self._known = known
+        self._meanings = meanings
         self._prefixes = prefixes
 
-    def __missing__(self, name: bytes) -> int:
-        lower = name.lower()
-        meaning = self._known.get(lower, DROP if lower.startswith(self._prefixes) else PASS)
-        if len(self) < _SPELLINGS:
-            self[name] = meaning
-        return meaning
+    def __missing__(self, names: tuple[bytes, ...]) -> Plan:
+        going, looked_at = [0], []
+        for line, name in enumerate(names, 1):
+            lower = name.lower()
+            meaning = self._meanings.get(lower, DROP if lower.startswith(self._prefixes) else PASS)
+            if meaning in _GOES_ON:
+                going.append(line)
+            if meaning not in (PASS, DROP):
+                looked_at.append((line, meaning, len(name) + 1))
+        # Of one line alone an itemgetter gives the line itself: the empty one, which joins to nothing.
+        plan = (itemgetter(*going), tuple(looked_at))
+        if len(self) < _PLANS and sum(map(len, names)) <= _PLAN_MAX:
+            self[names] = plan
+        return plan
 
 
-_request_meaning = _Meanings(_REQUEST_FIELDS, _REQUEST_PREFIXES)
-_response_meaning = _Meanings(_RESPONSE_FIELDS, _RESPONSE_PREFIXES)
-_HARMLESS = {
-    b"close",
-    b"keep-alive",
-    b"upgrade",
-    b"te",
-    b"http2-settings",
-    b"proxy-connection",
-    b"trailer",
-    b"",
-}
+_request_plans = _Plans(_REQUEST_FIELDS, _REQUEST_PREFIXES)
+_response_plans = _Plans(_RESPONSE_FIELDS, _RESPONSE_PREFIXES)
 
 
-def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - one pass, hot
-    """Read ``data[:end]``, a request head without its final CRLFCRLF.
+def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, hot
+    """Read the request head at the beginning of ``data``.
 
-    Gives the head's parts, or the status with which it must be refused: 400, 401
-    (a credential of a kind we do not take) or 417.
+    Gives the head's parts; or 0 if it is not whole yet; or the status with which it
+    must be refused: 400, 401 (a credential of a kind we do not take) or 417.
     """
-    match = _request(data, 0, end + 2)
-    if match is None:
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return 0
+    start = _request_line(data)
+    if start is None:
         return 400
-    method, target, minor = match.groups()
+    method, target, minor = start.groups()
+    at = start.end()
+    names = _names(data, at, end + 2)
+    lines = data[at:end].split(b"\r\n")
+    if len(lines) != len(names) + 1:
+        return 400
     flags = KEEP if minor == b"1" else HTTP10
     if method == b"HEAD":
         flags |= HEAD
@@ -144,16 +168,10 @@ def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - o
     length = -1
     hosts = refused = 0
     upgrade_asked = upgrade_named = False
-    kept: list[bytes] = [b""]
-    for line in data[match.end(3) + 2 : end].split(b"\r\n") if match.end(3) < end else ():
-        name, _, value = line.partition(b":")
-        meaning = _request_meaning[name]
-        if meaning == PASS:
-            kept.append(line)
-            continue
-        if meaning == DROP:
-            continue
-        value = value.strip(b" \t")
+    replaceable = b""
+    going, looked_at = _request_plans[tuple(names)]
+    for line, meaning, begin in looked_at:
+        value = lines[line][begin:].strip(b" \t")
         if meaning == HOST:
             hosts += 1
             if _host(value) is None:
@@ -165,20 +183,12 @@ def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - o
                 credential = value[7:].lstrip(b" \t")
             elif credential != value[7:].lstrip(b" \t"):
                 return 400
-        elif meaning == API_KEY:
-            if credential is not None and credential != value:
-                return 400
-            credential = value
         elif meaning == LENGTH:
             if length >= 0 or flags & CHUNKED or not value.isdigit() or len(value) > 15:
                 return 400
             length = int(value)
-            kept.append(b"Content-Length: %d" % length)
-        elif meaning == CODING:
-            if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
-                return 400
-            flags |= CHUNKED
-            kept.append(b"Transfer-Encoding: chunked")
+        elif meaning == ACCEPTED:
+            replaceable += b"\r\n" + lines[line]
         elif meaning == CONNECTION:
             for word in value.lower().split(b","):
                 word = word.strip(b" \t")
@@ -191,6 +201,14 @@ def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - o
                     upgrade_named = True
                 elif word not in _HARMLESS:
                     return 400
+        elif meaning == API_KEY:
+            if credential is not None and credential != value:
+                return 400
+            credential = value
+        elif meaning == CODING:
+            if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
+                return 400
+            flags |= CHUNKED
         elif meaning == EXPECTED:
             if value.lower() != b"100-continue":
                 refused = 417
@@ -201,48 +219,54 @@ def parse_request(data: bytes, end: int) -> RequestHead | int:  # noqa: C901 - o
             flags |= ORIGIN
         else:
             flags |= ENCODED
-            kept.append(line)
     if hosts != 1 and not (flags & HTTP10 and hosts == 0):
         return 400
     if refused:
         return refused
     if upgrade_asked and upgrade_named and not flags & HTTP10:
         flags |= UPGRADE
-    return flags, method, target, credential, length, b"\r\n".join(kept)
+    if length >= 0:
+        replaceable += b"\r\nContent-Length: %d" % length
+    elif flags & CHUNKED:
+        replaceable += CHUNKED_FIELD
+    return flags, method, target, credential, length, b"\r\n".join(going(lines)), replaceable, end
 
 
-def parse_response(  # noqa: C901 - one pass, hot
-    data: bytes, end: int, was_head: bool
-) -> ResponseHead | None:
-    """Read ``data[:end]``, a response head without its final CRLFCRLF; None if it must not be believed."""
-    match = _response(data, 0, end + 2)
-    if match is None:
-        return None
-    status = int(match[2])
-    flags = KEEP if match[1] == b"1" else HTTP10
+def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: C901 - one pass, hot
+    """Read the response head at the beginning of ``data``: the answer to a ``HEAD`` if ``was_head``.
+
+    Gives the head's parts; or 0 if it is not whole yet; or 502 if it must not be believed.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return 0
+    start = _status_line(data)
+    if start is None:
+        return 502
+    at = start.end()
+    names = _names(data, at, end + 2)
+    lines = data[at:end].split(b"\r\n")
+    if len(lines) != len(names) + 1:
+        return 502
+    minor, status_text = start.groups()
+    status = int(status_text)
+    flags = KEEP if minor == b"1" else HTTP10
     length = -1
-    kept: list[bytes] = []
-    lines = data[:end].split(b"\r\n")
-    kept.append(lines[0] if match[1] == b"1" else b"HTTP/1.1" + lines[0][8:])
-    for line in lines[1:]:
-        name, _, value = line.partition(b":")
-        meaning = _response_meaning[name]
-        if meaning == PASS:
-            kept.append(line)
-            continue
-        if meaning == DROP:
-            continue
-        value = value.strip(b" \t")
+    framing = b""
+    going, looked_at = _response_plans[tuple(names)]
+    for line, meaning, begin in looked_at:
+        value = lines[line][begin:].strip(b" \t")
         if meaning == LENGTH:
             if length >= 0 or flags & CHUNKED or not value.isdigit() or len(value) > 15:
-                return None
+                return 502
             length = int(value)
-            kept.append(b"Content-Length: %d" % length)
-        elif meaning == CODING:
-            if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
-                return None
-            flags |= CHUNKED
-            kept.append(b"Transfer-Encoding: chunked")
+            framing = b"\r\nContent-Length: %d" % length
+        elif meaning == CONTENT_TYPE:
+            kind = value.lower()
+            if kind.startswith(b"text/event-stream"):
+                flags |= EVENTS
+            elif kind.startswith(b"application/json"):
+                flags |= JSON
         elif meaning == CONNECTION:
             for word in value.lower().split(b","):
                 word = word.strip(b" \t")
@@ -250,30 +274,26 @@ def parse_response(  # noqa: C901 - one pass, hot
                     flags &= ~KEEP
                 elif word == b"keep-alive" and flags & HTTP10:
                     flags |= KEEP
-        elif meaning == CONTENT_TYPE:
-            kind = value.lower()
-            if kind.startswith(b"text/event-stream"):
-                flags |= EVENTS
-            elif kind.startswith(b"application/json"):
-                flags |= JSON
-            kept.append(line)
+        elif meaning == CODING:
+            if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
+                return 502
+            flags |= CHUNKED
+            framing = CHUNKED_FIELD
         elif meaning == CONTENT_CODING:
             if value.lower() != b"identity":
                 flags |= ENCODED
-            kept.append(line)
-        else:
-            if value[:3].lower() == b"hit":
-                flags |= CACHED
-            kept.append(line)
+        elif value[:3].lower() == b"hit":
+            flags |= CACHED
     if was_head or status < 200 or status == 204 or status == 304:
         flags |= NO_BODY
         if status < 200 or status == 204:  # neither may announce a body (RFC 9110, 8.6; RFC 9112, 6.1)
             if flags & CHUNKED:
-                return None
-            kept = [line for line in kept if not line.startswith(b"Content-Length: ")]
+                return 502
+            framing = b""
     elif not flags & CHUNKED and length < 0:
         flags = (flags | UNTIL_CLOSE) & ~KEEP
-    return flags, status, length, b"\r\n".join(kept)
+    first = data[:at] if minor == b"1" else b"HTTP/1.1" + data[8:at]
+    return flags, status, length, first + b"\r\n".join(going(lines)), framing, end
 
 
 def field_value(fields: bytes, name: bytes) -> bytes | None:
@@ -284,91 +304,3 @@ def field_value(fields: bytes, name: bytes) -> bytes | None:
     start = at + len(name) + 3
     stop = fields.find(b"\r\n", start)
     return (fields[start:] if stop < 0 else fields[start:stop]).strip(b" \t")
-
-
-_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
-# Not possessive around alternatives: Python before 3.11.5 matches too much there (CPython gh-106052).
-_EXTENSION = rb";" + _TOKEN + rb"++(?:=(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?"
-_size_line = re.compile(rb"([0-9a-fA-F]{1,12})((?:" + _EXTENSION + rb")*)\r\n").fullmatch
-_trailer_line = re.compile(rb"(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n").fullmatch
-MAX_SIZE_LINE = 256
-MAX_TRAILERS = 8192
-FORBIDDEN_TRAILERS = frozenset(
-    b"transfer-encoding content-length host connection upgrade te trailer expect keep-alive proxy-connection"
-    b" authorization x-api-key api-key cookie set-cookie forwarded via max-forwards content-type"
-    b" content-encoding content-range cache-control x-forwarded-for x-forwarded-host x-forwarded-proto"
-    b" x-real-ip".split()
-)
-"""Fields that frame, route or authenticate a message must not come after it (RFC 9110, 6.5.1)."""
-
-_SIZE, _DATA, _DATA_END, _TRAILERS = 0, 1, 2, 3
-
-
-class Chunks:
-    """Follows the chunked framing of a stream that is passed on unchanged."""
-
-    __slots__ = ("_line", "_state", "_trailers", "left")
-
-    def __init__(self) -> None:
-        self._state = _SIZE
-        self._line = b""
-        self._trailers = 0
-        self.left = 0
-
-    def feed(self, data: bytes) -> int:
-        """The index after the end of the message, 0 if it goes on, -1 if the framing is broken."""
-        return self._walk(data, None)
-
-    def decode(self, data: bytes, out: list[bytes]) -> int:
-        """As :meth:`feed`, and appends the contents without the framing to ``out``."""
-        return self._walk(data, out)
-
-    def _walk(self, data: bytes, out: list[bytes] | None) -> int:  # noqa: C901 - one pass, hot
-        at, size = 0, len(data)
-        while at < size:
-            if self._state == _DATA:
-                step = min(self.left, size - at)
-                if out is not None:
-                    out.append(data[at : at + step])
-                at += step
-                self.left -= step
-                if not self.left:
-                    self._state = _DATA_END
-                continue
-            newline = data.find(b"\n", at)
-            stop = size if newline < 0 else newline + 1
-            line = self._line + data[at:stop] if self._line else data[at:stop]
-            at = stop
-            if newline < 0:
-                self._line = line
-                if not self._may_become_line(line):
-                    return -1
-                continue
-            self._line = b""
-            if self._state == _DATA_END:
-                if line != b"\r\n":
-                    return -1
-                self._state = _SIZE
-            elif self._state == _SIZE:
-                match = _size_line(line) if len(line) <= MAX_SIZE_LINE else None
-                if match is None:
-                    return -1
-                self.left = int(match[1], 16)
-                self._state = _DATA if self.left else _TRAILERS
-            elif line == b"\r\n":
-                self._state = _SIZE
-                self._trailers = 0
-                return at
-            else:
-                self._trailers += len(line)
-                match = _trailer_line(line)
-                if match is None or self._trailers > MAX_TRAILERS or match[1].lower() in FORBIDDEN_TRAILERS:
-                    return -1
-        return 0
-
-    def _may_become_line(self, line: bytes) -> bool:
-        if self._state == _DATA_END:
-            return line == b"\r"
-        if self._state == _SIZE:
-            return len(line) <= MAX_SIZE_LINE
-        return self._trailers + len(line) <= MAX_TRAILERS

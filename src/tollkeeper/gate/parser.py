@@ -6,7 +6,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from tollkeeper.gate import heads
+from tollkeeper.gate import chunks, heads
 
 
 def _compiled() -> Any:
@@ -25,7 +25,7 @@ KIND = "pure" if _leaf is None else "compiled"
 if TYPE_CHECKING or _leaf is None:
     parse_request = heads.parse_request
     parse_response = heads.parse_response
-    Chunks = heads.Chunks
+    Chunks = chunks.Chunks
 else:
     parse_request = _leaf.parse_request
     parse_response = _leaf.parse_response

@@ -31,8 +31,8 @@ _ASK = """
 import json, sys
 from tollkeeper.gate.parser import parse_request
 raw = sys.stdin.buffer.read()
-head = parse_request(raw, len(raw) - 4)
-print(json.dumps({"fields": head[5].decode("latin-1") if isinstance(head, tuple) else None}))
+head = parse_request(raw)
+print(json.dumps({"fields": (head[5] + head[6]).decode("latin-1") if isinstance(head, tuple) else None}))
 """
 
 

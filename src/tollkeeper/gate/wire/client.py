@@ -43,7 +43,7 @@ class Client(Gatherer):
         self.peer: bytes = b""
         """The sealed address of the other end, made once for the connection and agreement."""
 
-    def on_request(self, method: bytes, target: bytes, credential: bytes | None, fields: bytes) -> None:
+    def on_request(self, method: bytes, target: bytes, credential: bytes | None) -> None:
         engine = self.engine
         question = target.find(b"?")
         path = target if question < 0 else target[:question]
@@ -72,7 +72,6 @@ class Client(Gatherer):
         else:
             self.method = method
             self.target = target
-            self.fields = fields
             self.body = None
             if route.reads:
                 self.open_reading(key, route)
@@ -162,6 +161,7 @@ class Client(Gatherer):
                 self.target,
                 b" HTTP/1.1",
                 self.fields,
+                self.replaceable,
                 target_server.fields,
                 call.key.tenant,
                 b"\r\nX-Request-Id: ",
@@ -225,7 +225,7 @@ class Client(Gatherer):
         else:
             self.refuse_after_journal(code)
 
-    def answer_head(self, fields: bytes, call: Call) -> bytes:
+    def answer_head(self, fields: bytes, framing: bytes, call: Call) -> bytes:
         """The head of the upstream's answer, as the client gets it."""
         engine = self.engine
         self.answered = True
@@ -234,6 +234,7 @@ class Client(Gatherer):
         return b"".join(
             (
                 fields,
+                framing,
                 engine.answer_fields,
                 self.request_id,
                 admission.limit_fields(call.key, engine.mono_us),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tollkeeper.core.journal import method_number
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 
 GATHER_MAX = 16 * 1024 * 1024
 """Largest body that a meter may have to read before the call."""
-_rewritten = re.compile(
-    rb"\r\n(?:accept-encoding|content-length|transfer-encoding):[^\r]*", re.IGNORECASE
-).sub
+_PLAIN = b"\r\nAccept-Encoding: identity"
+"""No meter reads through a coding."""
 
 
 class Gatherer(Reader):
@@ -31,7 +29,6 @@ class Gatherer(Reader):
         self.call: Call | None = None
         self.method: bytes = b""
         self.target: bytes = b""
-        self.fields: bytes = b""
         self.body: bytes | None = None
         """The whole body, where the meter had to see it; None where it goes on as it comes."""
         self.gathered: list[bytes] = []
@@ -97,12 +94,12 @@ class Gatherer(Reader):
             return
         if route.reads == "both":
             self.body = onward
-            self.fields = _rewritten(
-                b"", self.fields
-            ) + b"\r\nAccept-Encoding: identity\r\nContent-Length: %d" % (len(onward))
+            self.replaceable = b"%b\r\nContent-Length: %d" % (_PLAIN, len(onward))
+        elif self.flags & heads.CHUNKED:
+            self.replaceable = _PLAIN + heads.CHUNKED_FIELD
         else:
-            self.fields = re.sub(rb"(?i)\r\naccept-encoding:[^\r]*", b"", self.fields)
-            self.fields += b"\r\nAccept-Encoding: identity"
+            framing = self.replaceable.rfind(b"\r\nContent-Length: ")
+            self.replaceable = _PLAIN + self.replaceable[framing:] if framing >= 0 else _PLAIN
         self.call = Call(self.call_id, key, route, method_number(self.method), reading)
         self.admit()
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tollkeeper.gate import heads, parser
+from tollkeeper.gate import heads
 from tollkeeper.gate.answers import Answer
+from tollkeeper.gate.parser import Chunks, parse_request
 from tollkeeper.gate.wire.link import BLOCKED_S, Link
 
 if TYPE_CHECKING:
-    from tollkeeper.gate.heads import Chunks
     from tollkeeper.gate.wire.engine import Engine
 
 HEAD_S = 10.0
@@ -30,6 +30,7 @@ TUNNEL_S = 300.0
 """A tunnel in which nothing moves is closed."""
 
 IN_HEAD, IN_BODY, BUSY, SKIPPING, LINGERING, PARKED, GATHERING, TUNNEL = range(8)
+_HEAD_CODES = {400: "malformed_request", 401: "key_missing", 417: "expectation_failed"}
 
 
 class Reader(Link):
@@ -45,6 +46,10 @@ class Reader(Link):
         self.body_bytes = 0
         self.call_id = 0
         self.protocol = "rest"
+        self.fields: bytes = b""
+        """Of the request, what goes on to the upstream."""
+        self.replaceable: bytes = b""
+        """Its accepted codings and framing: a meter that reads may need others."""
         self.cors: bytes = b""
         """Head lines of every answer to this request, for browsers."""
         self.answered = False
@@ -83,9 +88,13 @@ class Reader(Link):
     def on_head(self, data: bytes) -> None:
         """Bytes up to a whole head."""
         engine = self.engine
-        end = data.find(b"\r\n\r\n")
-        if end < 0 or end > engine.max_head:
-            self._partial_head(data, end)
+        head = parse_request(data)
+        if isinstance(head, int):
+            self._no_head(data, head)
+            return
+        flags, method, target, credential, length, fields, replaceable, end = head
+        if end > engine.max_head:
+            self._refuse_head("head_too_large")
             return
         self.buffer = data[end + 4 :]
         self.deadline = 0.0
@@ -93,33 +102,36 @@ class Reader(Link):
         self.protocol = "rest"
         self.cors = b""
         self.answered = False
-        head = parser.parse_request(data, end)
-        if isinstance(head, int):
-            self.flags = 0
-            codes = {400: "malformed_request", 401: "key_missing", 417: "expectation_failed"}
-            self.refuse(codes[head])
-            return
-        flags, method, target, credential, length, fields = head
         self.flags = flags
+        self.fields = fields
+        self.replaceable = replaceable
         self.left = length if length > 0 else 0
-        self.chunks = parser.Chunks() if flags & heads.CHUNKED else None
+        self.chunks = Chunks() if flags & heads.CHUNKED else None
         self.body_bytes = 0
         browser = flags & heads.ORIGIN and engine.terms.cors_origins
         if browser and engine.preflight(self, method, data[: end + 2]):
             return
-        self.on_request(method, target, credential, fields)
+        self.on_request(method, target, credential)
 
-    def _partial_head(self, data: bytes, end: int) -> None:
+    def _no_head(self, data: bytes, status: int) -> None:
+        """There is no head yet, or one that must be refused with ``status``."""
         engine = self.engine
-        if end > 0 or len(data) > engine.max_head:
-            self.flags = 0
-            self.buffer = b""
-            self.call_id = engine.next_call_id()
-            self.refuse("head_too_large")
-            return
-        if not self.buffer:
-            self.deadline = engine.now + HEAD_S
-        self.buffer = data
+        if status:
+            long = data.find(b"\r\n\r\n") > engine.max_head
+            self._refuse_head("head_too_large" if long else _HEAD_CODES[status])
+        elif len(data) > engine.max_head:
+            self._refuse_head("head_too_large")
+        else:
+            if not self.buffer:
+                self.deadline = engine.now + HEAD_S
+            self.buffer = data
+
+    def _refuse_head(self, code: str) -> None:
+        self.flags = 0
+        self.left, self.chunks, self.buffer = 0, None, b""
+        self.protocol, self.cors = "rest", b""
+        self.call_id = self.engine.next_call_id()
+        self.refuse(code)
 
     def first_body(self, data: bytes) -> tuple[bytes | None, bytes]:
         """What of ``data`` belongs to this request's body, and the rest; None if it breaks the rules."""
@@ -216,7 +228,7 @@ class Reader(Link):
         if self.mode == IN_HEAD and not self.buffer:
             self.close()
 
-    def on_request(self, method: bytes, target: bytes, credential: bytes | None, fields: bytes) -> None:
+    def on_request(self, method: bytes, target: bytes, credential: bytes | None) -> None:
         """A whole head was read."""
 
     def on_body(self, data: bytes) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tollkeeper.core.charges import Outcome
-from tollkeeper.gate import heads, parser
+from tollkeeper.gate import heads
+from tollkeeper.gate.parser import Chunks, parse_response
 from tollkeeper.gate.wire.link import Link
 from tollkeeper.gate.wire.reader import TUNNEL_S
 
 if TYPE_CHECKING:
     from tollkeeper.core.meters import Reading
     from tollkeeper.gate.call import Call
-    from tollkeeper.gate.heads import Chunks
     from tollkeeper.gate.wire.client import Client
     from tollkeeper.gate.wire.engine import Engine
 
@@ -77,18 +77,14 @@ class Response(Link):
 
     def on_head(self, data: bytes) -> None:
         """Bytes of an answer whose head is not whole yet."""
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
+        head = parse_response(data, self.was_head)
+        if isinstance(head, int):
             self.buffer = data
-            if len(data) > MAX_HEAD:
+            if head or len(data) > MAX_HEAD:
                 self.spoiled()
             return
         self.buffer = b""
-        head = parser.parse_response(data, end, self.was_head)
-        if head is None:
-            self.spoiled()
-            return
-        flags, status, length, fields = head
+        flags, status, length, fields, framing, end = head
         rest = data[end + 4 :]
         if status < 200:
             self._interim(status, fields, rest)
@@ -99,14 +95,14 @@ class Response(Link):
         self.status = status
         no_body = flags & heads.NO_BODY
         self.left = 0 if no_body or length < 0 else length
-        self.chunks = parser.Chunks() if flags & heads.CHUNKED and not no_body else None
+        self.chunks = Chunks() if flags & heads.CHUNKED and not no_body else None
         call = self.call
         if call is not None:
             if self.left_as < 0:
                 self.deadline = self.engine.now + self.read_timeout_s
-            self._begin_body(call, fields, length, rest)
+            self._begin_body(call, fields, framing, rest)
 
-    def _begin_body(self, call: Call, fields: bytes, length: int, rest: bytes) -> None:
+    def _begin_body(self, call: Call, fields: bytes, framing: bytes, rest: bytes) -> None:
         flags, client = self.flags, self.client
         call.streamed = bool(flags & heads.EVENTS)
         self.reading = call.reading
@@ -118,13 +114,10 @@ class Response(Link):
             self.on_body(rest, b"")
             return
         if reframed:
-            fields = fields.replace(b"\r\nTransfer-Encoding: chunked", b"", 1)
-            fields = fields.replace(b"\r\nContent-Length: %d" % length, b"", 1)
-            if not self.bare:
-                fields += b"\r\nTransfer-Encoding: chunked"
+            framing = b"" if self.bare else heads.CHUNKED_FIELD
         if self.bare if reframed else flags & heads.UNTIL_CLOSE:
             client.flags &= ~heads.KEEP
-        self.on_body(rest, client.answer_head(fields, call))
+        self.on_body(rest, client.answer_head(fields, framing, call))
 
     def _interim(self, status: int, fields: bytes, rest: bytes) -> None:
         """An answer that is not the final one: 100 ends here, others go on to the client."""
