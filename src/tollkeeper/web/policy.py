@@ -37,9 +37,14 @@ def policy_language(language: str | None = None) -> str:
 
 
 @lru_cache(maxsize=16)
-def _body(number: int, documents_hash: str, language: str) -> SafeString:
-    """The sections of a stored page; every word in them was escaped when they were written."""
-    return mark_safe(html.render_sections(policy_queries.get_version(number).page(language)))  # noqa: S308
+def _body(number: int, documents_hash: str, language: str) -> tuple[SafeString, SafeString]:
+    """The first layer of a stored page, and the sections below it; every word was escaped on the way."""
+    first, *rest = policy_queries.get_version(number).page(language).sections
+    below = Document(language, "", tuple(rest))
+    return (
+        mark_safe(html.render_section(first)),  # noqa: S308
+        mark_safe(html.render_sections(below)),  # noqa: S308
+    )
 
 
 def _line(version: Version, language: str) -> str:
@@ -74,6 +79,7 @@ def _public(number: int) -> Version:
 def _page(request: HttpRequest, version: Version) -> HttpResponse:
     language = policy_language()
     document = version.page(language)
+    first, rest = _body(version.number, version.documents_hash, language)
     return render(
         request,
         "policy/page.html",
@@ -82,7 +88,8 @@ def _page(request: HttpRequest, version: Version) -> HttpResponse:
             "line": _line(version, language),
             "title": document.title,
             "sections": document.sections[1:],
-            "body": _body(version.number, version.documents_hash, language),
+            "first": first,
+            "rest": rest,
             "badges": _badges(version, language),
             "upcoming": [one for one in policy_queries.list_public() if one.state == "announced"],
         },

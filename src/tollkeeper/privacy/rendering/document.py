@@ -71,15 +71,36 @@ class Table(msgspec.Struct, frozen=True, tag="table"):
     rows: tuple[tuple[Line, ...], ...]
 
 
-Block = Para | Head | Items | Facts | Table
+class Card(msgspec.Struct, frozen=True):
+    """A few lines under a heading that leads to the section which says more."""
+
+    title: str
+    href: str
+    lines: tuple[Line, ...]
 
 
-class Section(msgspec.Struct, frozen=True):
-    """A part of the document with a heading and an anchor."""
+class Cards(msgspec.Struct, frozen=True, tag="cards"):
+    """Cards side by side."""
+
+    cards: tuple[Card, ...]
+
+
+class Actions(msgspec.Struct, frozen=True, tag="actions"):
+    """What one can do at once, the most usual first: drawn as buttons."""
+
+    links: tuple[Link, ...]
+
+
+Block = Para | Head | Items | Facts | Table | Cards | Actions
+
+
+class Section(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of the document with a heading and an anchor; ``brief`` stands for it while it is closed."""
 
     id: str
     title: str
     blocks: tuple[Block, ...]
+    brief: str = ""
 
 
 class Document(msgspec.Struct, frozen=True):

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from html import escape
 
 from tollkeeper.privacy.rendering.document import (
+    Actions,
     Block,
+    Cards,
     Document,
     Facts,
     Head,
@@ -25,8 +27,22 @@ _TAGS = {"strong": "strong", "code": "code", "gone": "del", "new": "ins"}
 
 
 def render_sections(document: Document) -> str:
-    """All sections, one after the other, for the body of a page."""
-    return "\n".join(render_section(section) for section in document.sections)
+    """All sections, one after the other, for the body of a page. Those that have a line for it can be
+    closed and opened; a link to their anchor opens them, and on paper all are open."""
+    return "\n".join(
+        render_layer(section) if section.brief else render_section(section) for section in document.sections
+    )
+
+
+def render_layer(section: Section) -> str:
+    """One section behind its heading and its line; the anchor lies inside, so that following it opens it."""
+    body = "\n".join(piece for block in section.blocks for piece in _block(block, 3))
+    return (
+        f'<details class="policy-layer"><summary><h2>{escape(section.title)}</h2>'
+        f"<span>{escape(section.brief)}</span></summary>\n"
+        f'<section id="{escape(section.id)}" aria-label="{escape(section.title)}">\n{body}\n'
+        "</section></details>"
+    )
 
 
 def render_section(section: Section) -> str:
@@ -57,6 +73,19 @@ def _block(block: Block, level: int) -> Iterator[str]:
             yield "</dl>"
         case Table():
             yield from _table(block)
+        case Cards():
+            yield '<div class="policy-cards">'
+            for card in block.cards:
+                yield f'<div><h3><a href="{escape(card.href)}">{escape(card.title)}</a></h3>'
+                yield from (f"<p>{_line(one)}</p>" for one in card.lines)
+                yield "</div>"
+            yield "</div>"
+        case Actions():
+            yield '<p class="policy-actions">'
+            for number, link in enumerate(block.links):
+                kind = "button plain" if number else "button"
+                yield f'<a class="{kind}" href="{escape(link.href)}">{escape(link.text)}</a>'
+            yield "</p>"
 
 
 def _table(table: Table) -> Iterator[str]:

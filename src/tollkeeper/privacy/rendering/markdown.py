@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 from tollkeeper.privacy.rendering.document import (
+    Actions,
     Block,
+    Cards,
     Document,
     Facts,
     Head,
@@ -50,6 +52,12 @@ def _block(block: Block) -> Iterator[str]:
             rows = ["| " + " | ".join(map(_escape, block.heads)) + " |", "|" + " --- |" * len(block.heads)]
             rows += ["| " + " | ".join(map(_line, row)) + " |" for row in block.rows]
             yield "\n".join(rows)
+        case Cards():
+            for card in block.cards:
+                yield f"### {_escape(card.title)}"
+                yield "\n".join(f"- {_line(one)}" for one in card.lines)
+        case Actions():
+            yield "\n".join(f"- {_piece(link)}" for link in block.links)
 
 
 def _line(one: Line) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from tollkeeper.core.policy_nodes import Person, Words
 from tollkeeper.core.policy_rules import SECTIONS
-from tollkeeper.core.policy_schema import Policy
+from tollkeeper.core.policy_schema import Planned, Policy
 from tollkeeper.privacy.rendering import california, data, sharing
+from tollkeeper.privacy.rendering.brief import one_line, short
 from tollkeeper.privacy.rendering.document import (
     Block,
     Document,
@@ -34,7 +35,8 @@ def render_page(policy: Policy, language: str) -> Document:
     for name in SECTIONS[1:]:
         if name == "ccpa" and not policy.regimes.ccpa.applies:
             continue
-        sections.append(Section(name, phrases(f"section.{name}"), tuple(PARTS[name](policy, phrases))))
+        blocks = tuple(PARTS[name](policy, phrases))
+        sections.append(Section(name, phrases(f"section.{name}"), blocks, one_line(name, policy, phrases)))
     return Document(language, policy.policy.title[language], tuple(sections))
 
 
@@ -72,7 +74,7 @@ def _top(policy: Policy, p: Phrases) -> list[Block]:
     intro: list[Block] = [
         para(words, p, "" if index else "lead") for index, words in enumerate(policy.policy.intro)
     ]
-    return [*intro, Head(p("glance.title"), "glance"), Facts(tuple(rows))]
+    return [*intro, *short(policy, p), Head(p("glance.title"), "glance"), Facts(tuple(rows))]
 
 
 def _person(person: Person, p: Phrases) -> Line:
@@ -159,7 +161,15 @@ def _security(policy: Policy, p: Phrases) -> list[Block]:
         Head(p("security.breach")),
         para(policy.breach.text, p),
         para(policy.breach.people, p),
+        Head(p("reviews.title")),
+        Facts(tuple(_review(one, p) for one in policy.reviews.values())),
+        Para(line(p("reviews.checked") + p("mark.space"), Link(p("reviews.trust"), "/trust/"))),
     ]
+
+
+def _review(one: Planned, p: Phrases) -> tuple[str, Line]:
+    often = p("reviews.every", n=one.every_days)
+    return one.title[p.language], line(one.text[p.language] + p("mark.space"), Mark(often, "badge"))
 
 
 def _children(policy: Policy, p: Phrases) -> list[Block]:

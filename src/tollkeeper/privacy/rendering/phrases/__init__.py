@@ -85,5 +85,8 @@ class Phrases:
 @cache
 def load(language: str) -> Phrases:
     """The phrases of ``en`` or ``zh``; raises ``FileNotFoundError`` for another language."""
-    path = Path(__file__).with_name(f"{language}.toml")
-    return Phrases(language, tomllib.loads(path.read_text(encoding="utf-8")))
+    folder = Path(__file__).parent
+    tree: dict[str, Any] = {}
+    for path in (folder / f"{language}.toml", *sorted(folder.glob(f"{language}-*.toml"))):
+        tree |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return Phrases(language, tree)

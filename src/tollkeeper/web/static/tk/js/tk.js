@@ -26,7 +26,7 @@ async function copyFrom(button) {
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-theme-switch], [data-copy], [data-dialog], [data-close], [data-print]");
+  const target = event.target.closest("[data-theme-switch], [data-copy], [data-dialog], [data-close], [data-print], [data-open-all]");
   if (!target) {
     for (const open of document.querySelectorAll("details.dropdown[open]")) {
       if (!open.contains(event.target)) open.open = false;
@@ -42,6 +42,20 @@ document.addEventListener("click", (event) => {
     const dialog = target.closest("dialog");
     if (dialog) { event.preventDefault(); dialog.close(); }
   } else if ("print" in target.dataset) { event.preventDefault(); print(); }
+  else if (target.dataset.openAll) {
+    const all = [...document.querySelectorAll(target.dataset.openAll)];
+    const open = all.some((one) => !one.open);
+    for (const one of all) one.open = open;
+    target.setAttribute("aria-pressed", String(open));
+  }
+});
+
+// On paper everything is open, and afterwards as it was.
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("main details:not([open])")) { one.dataset.closed = "yes"; one.open = true; }
+});
+addEventListener("afterprint", () => {
+  for (const one of document.querySelectorAll("details[data-closed]")) { delete one.dataset.closed; one.open = false; }
 });
 
 document.addEventListener("keydown", (event) => {
