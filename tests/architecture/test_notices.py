@@ -17,6 +17,8 @@ WITHOUT = {
     "account/base_confirm_code.html": "a code that we sent",
     "account/reauthenticate.html": "the password that we know already, to make sure",
     "mfa/reauthenticate.html": "a code of a factor that we know already",
+    "copy/code.html": "a code that we sent",
+    "console/privacy.html": "a day that narrows one's own copy",
     "console/close.html": "a yes, and nothing is kept of it but that",
 }
 DESK = "desk/"

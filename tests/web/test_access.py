@@ -55,6 +55,7 @@ ELSEWHERE = (
     "desk_refund_sent",
     "desk_journal",
     "desk_privacy",
+    "console_privacy_fetch",
     "console_webhook",
     "desk_webhook",
 )

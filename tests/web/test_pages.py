@@ -33,6 +33,7 @@ ELSEWHERE = (
     "mail/",
     "privacy/",
     "console/privacy",
+    "copy/",
     "console/close",
     "parts/thread",
     "console/ticket",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,28 +15,31 @@ from tollkeeper.cli.person import Subject, find
 def export(
     subject: Subject,
     out: Annotated[Path, typer.Option("--out", help="The file to write; it must not exist.")] = Path(
-        "copy.json"
+        "copy.zip"
     ),
+    language: Annotated[
+        str, typer.Option(help="Of the first page: en or zh-hans; else the person's own.")
+    ] = "",
 ) -> None:
-    """Write everything about a person into one JSON file, readable by you only.
+    """Write everything about a person into one signed zip, readable by you only.
 
-    Example: tollkeeper export ada@example.org --out ada.json
+    Example: tollkeeper export ada@example.org --out ada.zip
     """
     start()
-    from tollkeeper.kit import audit
+    from tollkeeper.accounts import queries as accounts
     from tollkeeper.kit.purposes import OWN, serving
-    from tollkeeper.privacy.copying import copy_of
+    from tollkeeper.privacy import copies
 
     person = find(subject)
-    made: dict[str, Any] = {}
-    with serving(OWN):
-        for part in copy_of(person):
-            made[part.label] = {"withheld": part.withheld, "rows": list(part.rows)}
     try:
         out.touch(mode=0o600, exist_ok=False)
     except OSError as error:
         raise Refused(f"{out} cannot be written: {error.strerror}") from None
-    out.write_text(json.dumps(made, indent=1, default=str) + "\n")
-    audit.record("subject.copy", subject=person, note="cli")
-    rows = sum(len(table["rows"]) for table in made.values())
-    typer.echo(f"{rows} rows of {len(made)} tables are in {out}.")
+    try:
+        with serving(OWN), out.open("wb") as sink:
+            made = copies.write_clear(person, sink, language or accounts.language_of(person))
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    filled = sum(1 for rows in made.tables.values() if rows)
+    typer.echo(f"{made.rows} rows of {filled} tables are in {out}.")

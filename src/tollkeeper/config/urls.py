@@ -101,6 +101,8 @@ urlpatterns = [
     path("console/privacy/copy/", privacy.copy, name="console_privacy_copy"),
     path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
     path("console/privacy/close/", privacy.close, name="console_privacy_close"),
+    path("console/privacy/copies/", privacy.copy_rows, name="console_privacy_copies"),
+    path("console/privacy/copies/<str:number>/", privacy.copy_fetch, name="console_privacy_fetch"),
     # operators
     path("desk/", today.today, name="desk"),
     path("desk/orders/", desk_orders.order_list, name="desk_orders"),

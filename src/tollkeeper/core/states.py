@@ -227,6 +227,20 @@ _ANSWERS = {
     "refuse": "refused",
     "withdraw": "withdrawn",
 }
+COPY = Machine(
+    "copy",
+    "queued",
+    {
+        "queued": {"build": "building", "fail": "failed"},
+        "building": {"build": "building", "finish": "ready", "fail": "failed"},
+        "ready": {"take": "taken", "expire": "expired"},
+        "taken": {},
+        "expired": {},
+        "failed": {},
+    },
+)
+"""A copy of a person's data as a file: fetched once, or expired."""
+
 REQUEST = Machine(
     "request",
     "received",
@@ -286,3 +300,4 @@ MACHINES = (
     MINOR,
     AUTHORITY,
 )
+    COPY,

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import requests
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
@@ -205,6 +206,36 @@ def disclosures_of(subject: uuid.UUID, limit: int = 200) -> list[DisclosureRow]:
     """Who received what about a person, newest first; refusals are left out."""
     rows = Disclosure.objects.filter(subject=subject, outcome="sent").order_by("-at", "-pk")[:limit]
     return [_row(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one recipient got about a person for one purpose, all messages together."""
+
+    processor: str
+    purpose: str
+    messages: int
+    first_at: dt.datetime
+    last_at: dt.datetime
+    fields: tuple[str, ...]
+
+
+def received_about(subject: uuid.UUID) -> list[Received]:
+    """Who received what about a person, every message counted, the last recipient first."""
+    rows = (
+        Disclosure.objects.filter(subject=subject, outcome="sent")
+        .order_by()
+        .values_list("processor", "purpose", "fields")
+        .annotate(messages=Count("pk"), first=Min("at"), last=Max("at"))
+    )
+    found: dict[tuple[str, str], Received] = {}
+    for processor, purpose, fields, messages, first, last in rows:
+        names = set(filter(None, fields.split(",")))
+        if (old := found.get((processor, purpose))) is not None:
+            messages, first, last = messages + old.messages, min(first, old.first_at), max(last, old.last_at)
+            names |= set(old.fields)
+        found[processor, purpose] = Received(processor, purpose, messages, first, last, tuple(sorted(names)))
+    return sorted(found.values(), key=lambda one: one.last_at, reverse=True)
 
 
 def counts(since: dt.datetime) -> dict[tuple[str, str], int]:

@@ -49,6 +49,28 @@ INVENTORY = {
         },
         note="What was asked and when it was answered stays without its person: proof that it was done.",
     ),
+    "privacy.Copy": Model(
+        path="subject",
+        keep=Keep("requests", since="asked_at"),
+        columns={
+            "id": Plain("key"),
+            "number": Personal("requests", "legal"),
+            "subject": Plain("link"),
+            "request": Personal("requests", "legal"),
+            "state": Plain("state"),
+            "language": Plain("key: language of the pages"),
+            "since": Personal("requests", "legal", export=Export.PROVIDED),
+            "until": Personal("requests", "legal", export=Export.PROVIDED),
+            "rows_total": Plain("count"),
+            "rows_done": Plain("count"),
+            "size": Plain("count"),
+            "key": Personal("requests", "legal", export=Export.WITHHELD, sealed=True),
+            "asked_at": Personal("requests", "legal"),
+            "ready_at": Plain("time"),
+            "expires_at": Plain("time"),
+            "taken_at": Personal("requests", "legal"),
+        },
+    ),
     "privacy.PolicyVersion": Model(
         path="nobody: versions of the policy",
         columns={

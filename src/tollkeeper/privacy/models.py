@@ -13,6 +13,7 @@ from tollkeeper.core import states
 from tollkeeper.kit import append_only
 from tollkeeper.kit.sealed import SealedTextField
 from tollkeeper.privacy.case_models import AuthorityCase, Hold, MinorReport
+from tollkeeper.privacy.copy_models import Copy
 from tollkeeper.privacy.proof_models import Attestation, ProofRun, Review, SignalDay
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "AuthorityCase",
     "Breach",
     "Choice",
+    "Copy",
     "Hold",
     "MinorReport",
     "PolicyNotice",

@@ -120,6 +120,11 @@ def answer_request(number: str, state: str = "fulfilled", note: str = "") -> Non
         audit.record("request.answered", object=f"privacy.Request:{number}", note=note or state)
 
 
+def is_open(number: str) -> bool:
+    """Whether a request still waits for its answer."""
+    return Request.objects.filter(number=number, answered_at__isnull=True).exists()
+
+
 def find_subject(number: str) -> uuid.UUID | None:
     """Whose request it is; None for a stranger's, and once the person is erased."""
     return Request.objects.filter(number=number).values_list("subject_id", flat=True).first()

@@ -9,15 +9,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from tollkeeper.flows import minors as minor_flow
+from tollkeeper.kit import signing
 from tollkeeper.privacy import minors, policy_queries, requests
 from tollkeeper.web.desk import privacy as desk_privacy
 from tollkeeper.web.throttle import allow
@@ -154,7 +155,14 @@ def confirm_minor(request: HttpRequest, number: str, secret: str) -> HttpRespons
     return redirect("privacy_minor")
 
 
+@require_safe
+def copy_key(request: HttpRequest) -> HttpResponse:
+    """GET /privacy/copy-key/: the key that checks the signature of any copy we made."""
+    return JsonResponse({"algorithm": "Ed25519", "public_key": signing.public_key("copy")})
+
+
 urlpatterns = [
+    path("privacy/copy-key/", copy_key, name="privacy_copy_key"),
     path("privacy/minor/<str:number>/<str:secret>/", confirm_minor, name="privacy_minor_confirm"),
     *desk_privacy.urlpatterns,
     path("privacy/request/", ask, name="privacy_request"),

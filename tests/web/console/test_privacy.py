@@ -1,10 +1,14 @@
 """The privacy centre: copy, choices, disclosures, the end of the account."""
 
 import datetime as dt
+import io
 import json
+import re
+import zipfile
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
@@ -15,9 +19,8 @@ from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.flows.policy_change import load_policy
-from tollkeeper.kit.egress import DisclosureRow
-from tollkeeper.privacy import choices, requests
-from tollkeeper.web.console.privacy import gather
+from tollkeeper.kit.purposes import OWN, serving
+from tollkeeper.privacy import choices, copies, requests
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
 
@@ -53,39 +56,86 @@ def _again(browser: Client, answer: HttpResponse) -> Any:
     return answer
 
 
-def test_disclosures_are_told_by_recipient_and_purpose() -> None:
-    now = timezone.now()
-    rows = [
-        DisclosureRow(now - dt.timedelta(minutes=age), processor, purpose, fields, (), 10, "sent")
-        for age, processor, purpose, fields in [
-            (0, "stripe", "order", ("amount",)),
-            (1, "mail", "notice", ("to",)),
-            (2, "stripe", "order", ("amount", "currency")),
-        ]
-    ]
-    told = [(one.processor, one.messages, one.last_at, one.fields) for one in gather(rows)]
-    assert told == [
-        ("stripe", 2, now, ("amount", "currency")),
-        ("mail", 1, now - dt.timedelta(minutes=1), ("to",)),
-    ]
-
-
 def test_strangers_are_asked_to_sign_in() -> None:
     for path in ("/console/privacy/", "/console/privacy/close/"):
         assert "/accounts/login/" in Client().get(path)["Location"]
 
 
-def test_the_copy_holds_everything_of_the_person_and_nothing_of_others(browser: Client) -> None:
-    assert browser.get("/console/privacy/").status_code == 200
-    answer = _again(browser, browser.post("/console/privacy/copy/"))
-    document = json.loads(b"".join(answer.streaming_content))
-    text = json.dumps(document)
-    assert "ada@example.org" in text
-    assert "Ada L." in text
-    assert "bob@example.org" not in text
-    assert "argon2" not in text
-    assert "password" in document["tables"]["accounts.User"]["withheld"]
-    assert "nickname" in document["tables"]["accounts.User"]["provided"]
+def ask_and_build(browser: Client, person: User, **said: str) -> str:
+    """The number of a copy that is ready."""
+    answer = _again(browser, browser.post("/console/privacy/copy/", said))
+    assert answer.status_code in (200, 302)
+    number = copies.copies_of(person.pk)[0].number
+    with serving(OWN):
+        copies.build(number)
+    return number
+
+
+def _code(outbox: list[Any]) -> str:
+    found = re.search(r"^([A-Z0-9]{4}-[A-Z0-9]{4})$", outbox[-1].body, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_a_copy_is_made_in_the_background_and_fetched_once_with_a_code(
+    browser: Client, person: User, mailoutbox: list[Any]
+) -> None:
+    number = ask_and_build(browser, person)
+    page = browser.get("/console/privacy/").content.decode()
+    assert number in page
+    assert "Ready" in page
+    address = f"/console/privacy/copies/{number}/"
+    assert browser.post(address, {"act": "send"})["Location"] == address
+    code = _code(mailoutbox)
+    assert mailoutbox[-1].to == ["ada@example.org"]
+    assert browser.post(address, {"code": "AAAA-AAAA"}).status_code == 422
+    answer = browser.post(address, {"code": code.lower()})
+    assert answer["Content-Type"] == "application/zip"
+    content = b"".join(answer.streaming_content)
+    assert len(content) == int(answer["Content-Length"])
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert json.loads(archive.read("data/accounts.User.json"))[0]["nickname"] == "Ada L."
+        assert b"bob@example.org" not in b"".join(map(archive.read, archive.namelist()))
+    again = browser.post(address, {"act": "send"}, follow=True)
+    assert b"cannot be fetched any more" in again.content
+    assert not list(copies.folder().glob(f"{number}*"))
+
+
+def test_a_copy_opens_to_nobody_else(browser: Client, person: User, mailoutbox: list[Any]) -> None:
+    number = ask_and_build(browser, person)
+    address = f"/console/privacy/copies/{number}/"
+    browser.post(address, {"act": "send"})
+    code = _code(mailoutbox)
+    assert "/accounts/login/" in Client().post(address, {"code": code})["Location"]
+    bob = Client()
+    accounts.create_person("carol@example.org", PASSWORD)
+    bob.post("/accounts/login/", {"login": "carol@example.org", "password": PASSWORD})
+    assert b"cannot be fetched" in _again(bob, bob.post(address, {"code": code})).content
+    other_browser = Client()
+    other_browser.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
+    page = _again(other_browser, other_browser.post(address, {"code": code}))
+    assert b"A copy of your data" in page.content, "the code is of one session"
+    for _ in range(5):
+        browser.post(address, {"code": "AAAA-AAAA"})
+    assert browser.post(address, {"code": code}).status_code == 422, "five tries and no more"
+
+
+def test_a_copy_dies_after_three_days_even_without_a_worker(browser: Client, person: User) -> None:
+    number = ask_and_build(browser, person)
+    with time_machine.travel(timezone.now() + dt.timedelta(hours=72, minutes=1), tick=False):
+        with pytest.raises(copies.Refused):
+            copies.take(number, person.pk)
+        assert copies.expire(timezone.now()) == 1
+        assert [one.state for one in copies.copies_of(person.pk)] == ["expired"]
+    assert not list(copies.folder().glob(f"{number}*"))
+
+
+def test_a_second_copy_waits_for_the_first(browser: Client, person: User) -> None:
+    _again(browser, browser.post("/console/privacy/copy/"))
+    page = browser.post("/console/privacy/copy/", follow=True)
+    assert b"already being made" in page.content
+    assert len(copies.copies_of(person.pk)) == 1
+    assert b"progress" in browser.get("/console/privacy/copies/").content
 
 
 def test_objecting_and_allowing_are_the_same_act(browser: Client, person: User) -> None:

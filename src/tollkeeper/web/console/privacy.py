@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tollkeeper.flows import copies as copy_flow
 from tollkeeper.flows import erasure
-from tollkeeper.kit import audit, egress
-from tollkeeper.kit.egress import DisclosureRow
-from tollkeeper.privacy import choices, periods, policy_queries, requests
-from tollkeeper.privacy.copying import copy_of
+from tollkeeper.kit import egress
+from tollkeeper.privacy import choices, copies, periods, policy_queries, requests
+from tollkeeper.privacy.copying import WHOLE, Span
+from tollkeeper.web import copies as fetching
 from tollkeeper.web.access import View, for_customer
 
 _BY_INTEREST = "interest"
@@ -31,29 +29,7 @@ again: Callable[[View], View] = reauthentication_required
 """The password or a factor once more, unless it was given a moment ago."""
 
 
-SHOWN_DISCLOSURES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What one recipient got about a person for one purpose, all messages together."""
-
-    processor: str
-    purpose: str
-    messages: int
-    last_at: dt.datetime
-    fields: tuple[str, ...]
-
-
-def gather(disclosures: Iterable[DisclosureRow]) -> list[Received]:
-    """Disclosures, newest first, as one line for each recipient and purpose."""
-    found: dict[tuple[str, str], list[DisclosureRow]] = {}
-    for one in disclosures:
-        found.setdefault((one.processor, one.purpose), []).append(one)
-    return [
-        Received(*key, len(rows), rows[0].at, tuple(sorted({field for row in rows for field in row.fields})))
-        for key, rows in found.items()
-    ]
+SHOWN_COPIES = 5
 
 
 class Closing(forms.Form):
@@ -92,35 +68,62 @@ def centre(request: HttpRequest, customer_id: int) -> HttpResponse:
                 "why": policy.purposes[one.purpose].title if one.purpose in policy.purposes else None,
                 "row": one,
             }
-            for one in gather(egress.disclosures_of(user.pk, limit=SHOWN_DISCLOSURES))
+            for one in egress.received_about(user.pk)
         ],
+        "wanted": Wanted(auto_id="wanted_%s"),
+        **_copies(user),
         "hours": policy.clocks.closure_cool_off_hours,
     }
     return render(request, "console/privacy.html", values)
 
 
-def _document(subject: Any) -> Iterator[str]:
-    """The whole copy as one JSON text, table by table."""
-    yield '{"made_at": ' + json.dumps(timezone.now().isoformat()) + ', "tables": {'
-    for number, part in enumerate(copy_of(subject)):
-        head = {"provided": part.provided, "withheld": part.withheld}
-        yield (", " if number else "") + json.dumps(part.label) + ": " + json.dumps(head)[:-1] + ', "rows": ['
-        for place, row in enumerate(part.rows):
-            yield (", " if place else "") + json.dumps(row, default=str)
-        yield "]}"
-    yield "}}"
+class Wanted(forms.Form):
+    """From which day on: the rest of the copy has no days."""
+
+    since = forms.DateField(
+        label=gettext_lazy("Only rows since"),
+        required=False,
+        help_text=gettext_lazy("Leave it empty for everything."),
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+
+def _copies(user: Any) -> dict[str, Any]:
+    found = copies.copies_of(user.pk)[:SHOWN_COPIES]
+    return {"copies": found, "building": any(one.state in ("queued", "building") for one in found)}
 
 
 @require_POST
 @again
 @for_customer
 def copy(request: HttpRequest, customer_id: int) -> HttpResponse:
-    """POST /console/privacy/copy/: everything about the person, as a file."""
+    """POST /console/privacy/copy/: have a copy of everything made."""
     user: Any = request.user
-    audit.record("subject.copy", actor=audit.person(user.pk), subject=user.pk)
-    answer = StreamingHttpResponse(_document(user.pk), content_type="application/json")
-    answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
-    return cast(HttpResponse, answer)
+    form = Wanted(request.POST)
+    span = Span(since=form.cleaned_data["since"]) if form.is_valid() else WHOLE
+    try:
+        copy_flow.ask(user.pk, span=span)
+    except copies.Refused as no:
+        messages.error(request, _(str(no)))
+    else:
+        messages.success(request, _("Your copy is being made. We mail you when it is ready."))
+    return redirect("console_privacy")
+
+
+@require_safe
+@for_customer
+def copy_rows(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """GET /console/privacy/copies/: how far the copies are; asked for by the page itself."""
+    return render(request, "console/privacy_copies.html", _copies(request.user))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@again
+@for_customer
+def copy_fetch(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """GET and POST /console/privacy/copies/<number>/: the code, then the file."""
+    user: Any = request.user
+    return fetching.fetch(request, user.pk, number, reverse("console_privacy"))
 
 
 @require_POST
@@ -151,9 +154,9 @@ def close(request: HttpRequest, customer_id: int) -> HttpResponse:
     policy = policy_queries.get_current().policy
     if form.is_bound and form.is_valid():
         number = erasure.close_account(user.pk, at_once=form.cleaned_data["at_once"])
+        erasure.tell_of_closing(user.pk, number)
         logout(request)
-        messages.success(request, _("Your account is closed. The number of your request is %s.") % number)
-        return redirect("home")
+        return redirect("privacy_erasure", number, erasure.secret_of(number))
     kept: dict[str, Any] = {row.rule: policy.keep[row.rule] for row in periods.stays(policy)}
     values = {
         "form": form,

@@ -1,0 +1,1 @@
+"""A person's copy as a file: written in one pass, checked by anybody, taken in by another house."""
