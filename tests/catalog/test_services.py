@@ -105,7 +105,7 @@ def test_without_a_shop() -> None:
 
 def test_the_house_shop_comes_into_effect() -> None:
     shop = services.load_shop(Path(__file__).parents[2] / "shops" / "twtapi")
-    assert [plan.kind for plan in queries.list_plans()] == ["free", "subscription", "pack"]
+    assert [plan.kind for plan in queries.list_plans()] == ["free", "subscription", "subscription", "pack"]
     assert shop.facts.currencies == ("USD",)
     pack = queries.get_line_terms("pack-10k", "usd-once")
     assert (pack.period, pack.grants[0].lasts_days, pack.grants[0].amount) == (None, 365, 10_000 * MICRO)
