@@ -34,6 +34,7 @@ urlpatterns = [
     path("", include("tollkeeper.web.docs")),
     path("", include("tollkeeper.web.policy")),
     path("", include("tollkeeper.web.rights")),
+    path("", include("tollkeeper.web.closing")),
     path("", include("tollkeeper.web.trust")),
     path("accounts/", include("allauth.urls")),
     path("contact/", contact.contact, name="contact"),

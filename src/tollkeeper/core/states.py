@@ -197,6 +197,13 @@ SUBSCRIPTION = Machine(
 )
 """A plan that renews. Access comes from its paid periods, never from this word alone."""
 
+ALLOWANCE = Machine(
+    "allowance",
+    "open",
+    {"open": {"bill": "billed", "close": "closed"}, "billed": {}, "closed": {}},
+)
+"""Use beyond a plan in one period; what was used of it is billed when it ends, if it is worth a bill."""
+
 POLICY = Machine(
     "policy version",
     "draft",
@@ -283,6 +290,19 @@ AUTHORITY = Machine(
 )
 """An authority asks for data; whoever opened the case cannot be the one who checks it."""
 
+FORGETTING = Machine(
+    "telling a processor to forget",
+    "waiting",
+    {
+        "waiting": {"tell": "told", "lose": "unknown", "give_up": "by_hand", "rely": "contract"},
+        "unknown": {"tell": "told", "lose": "unknown", "give_up": "by_hand"},
+        "by_hand": {"tell": "told", "lose": "unknown", "give_up": "by_hand"},
+        "contract": {},
+        "told": {},
+    },
+)
+"""A processor is told of an erasure; no answer is a state, and what stays so is an operator's task."""
+
 MACHINES = (
     ORDER,
     FULFILMENT,
@@ -290,6 +310,7 @@ MACHINES = (
     REFUND,
     DISPUTE,
     SUBSCRIPTION,
+    ALLOWANCE,
     KEY,
     LEASE,
     JOB,
@@ -297,7 +318,8 @@ MACHINES = (
     POLICY,
     TICKET,
     REQUEST,
+    COPY,
     MINOR,
     AUTHORITY,
+    FORGETTING,
 )
-    COPY,

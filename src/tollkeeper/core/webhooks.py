@@ -17,7 +17,7 @@ SECRET_BYTES = 32
 WAITS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds between two tries: the spec's own schedule, three and a half days in all."""
 
-KINDS = ("order", "payment", "key", "quota")
+KINDS = ("order", "payment", "key", "quota", "customer")
 """Families of events; an endpoint takes those it names."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

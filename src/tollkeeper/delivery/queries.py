@@ -231,6 +231,12 @@ def recent_deliveries(limit: int = 100) -> list[DeliveryRow]:
     return _deliveries(Delivery.objects.order_by("-pk")[:limit])
 
 
+def handles_at_relays(customer_id: int) -> list[tuple[str, str]]:
+    """(relay, id there) of every key that was ever made for a customer at somebody else's."""
+    rows = Delivery.objects.filter(customer_id=customer_id).exclude(target="").exclude(handle="")
+    return sorted(set(rows.values_list("target", "handle")))
+
+
 def feed_version() -> int:
     """The latest number of the gates' feed."""
     return Feed.objects.filter(pk=1).values_list("version", flat=True).first() or 0

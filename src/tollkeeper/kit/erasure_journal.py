@@ -23,7 +23,8 @@ NAME = "erasures.log"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``what`` is ``asked`` (an account was closed, its time to think again runs) or ``begun``.
+    """``what`` is ``asked`` (an account was closed, its time to think again runs), ``withdrawn`` (its
+    owner wants it back) or ``begun``.
 
     ``kept`` names the tables that a hold order kept.
     """

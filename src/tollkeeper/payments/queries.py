@@ -124,6 +124,11 @@ def payer_reference(customer_id: int, provider: str, live: bool, before: dt.date
     return rows.order_by("-pk").values_list("reference", flat=True).first() or ""
 
 
+def payers_of(customer_id: int) -> list[tuple[str, str]]:
+    """(provider, id there) under which providers know a customer."""
+    return sorted(Payer.objects.filter(customer_id=customer_id).values_list("provider", "reference"))
+
+
 def order_of(provider: str, *, number: str = "", reference: str = "", payment: str = "") -> int | None:
     """The order that an event is about, by our number, the provider's session or its payment."""
     rows = Attempt.objects.filter(provider=provider)

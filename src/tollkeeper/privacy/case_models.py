@@ -108,3 +108,41 @@ class AuthorityCase(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} ({self.state})"
+
+
+class ErasureReceipt(models.Model):
+    """What an erasure did: rows gone and rows kept, by table. Nothing of the person."""
+
+    number = models.CharField(max_length=16, unique=True)
+    begun_at = models.DateTimeField(default=timezone.now)
+    erased_at = models.DateTimeField(null=True)
+    gone = models.JSONField(default=dict)
+    kept = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Forgetting(models.Model):
+    """That a processor has to forget an erased person. ``mark`` is a keyed hash: one row per thing.
+
+    ``reference`` is what the processor calls the person; emptied as soon as it has forgotten.
+    """
+
+    receipt = models.CharField(max_length=16, db_index=True)
+    mark = models.CharField(max_length=24, unique=True)
+    kind = models.CharField(max_length=10)
+    processor = models.CharField(max_length=64)
+    reference = models.CharField(max_length=255, default="")
+    state = models.CharField(max_length=10, default="waiting")
+    tries = models.PositiveSmallIntegerField(default=0)
+    code = models.CharField(max_length=40, default="")
+    made_at = models.DateTimeField(default=timezone.now)
+    due_on = models.DateField()
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["state", "due_on"], name="privacy_forgetting_due"),)
+
+    def __str__(self) -> str:
+        return f"forgetting {self.pk} ({self.state})"

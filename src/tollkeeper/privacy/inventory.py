@@ -109,6 +109,7 @@ INVENTORY = {
             "subject": Plain("link"),
             "keep_service": Personal("choices", "legal", export=Export.PROVIDED),
             "since": Personal("choices", "legal"),
+            "stopped": Plain("key: of plans that stand still"),
         },
     ),
     "privacy.Breach": Model(

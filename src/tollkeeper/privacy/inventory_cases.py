@@ -82,4 +82,33 @@ INVENTORY = {
         },
         note="Told by a notice of its own, or when the gag ends; hence not in the copy before.",
     ),
+    "privacy.ErasureReceipt": Model(
+        path="nobody: counts of rows by table",
+        columns={
+            "id": Plain("key"),
+            "number": Plain("key: of the request"),
+            "begun_at": Plain("time"),
+            "erased_at": Plain("time"),
+            "gone": Plain("count: by table", keys=("*",)),
+            "kept": Plain("count: by table", keys=("*",)),
+        },
+    ),
+    "privacy.Forgetting": Model(
+        path="detached: the person is erased; what the processor calls them goes once it has forgotten",
+        keep=Keep("requests", since="made_at"),
+        columns={
+            "id": Plain("key"),
+            "receipt": Plain("key: of the erasure"),
+            "mark": Plain("keyed hash"),
+            "kind": Plain("word of ours"),
+            "processor": Plain("config: name of the processor"),
+            "reference": Personal("requests", "legal", export=Export.WITHHELD),
+            "state": Plain("state"),
+            "tries": Plain("count"),
+            "code": Plain("word of ours"),
+            "made_at": Plain("time"),
+            "due_on": Plain("time"),
+            "told_at": Plain("time"),
+        },
+    ),
 }

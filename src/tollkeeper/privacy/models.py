@@ -167,11 +167,15 @@ append_only.guard("privacy_choice")
 
 
 class Restriction(models.Model):
-    """That a person's data may for now only be stored (Art. 18). ``keep_service`` is their own wish."""
+    """That a person's data may for now only be stored (Art. 18). ``keep_service`` is their own wish.
+
+    ``stopped`` is a code of the plans that stand still for it.
+    """
 
     subject = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     keep_service = models.BooleanField(default=False)
     since = models.DateTimeField(default=timezone.now)
+    stopped = models.CharField(max_length=400, default="")
 
     def __str__(self) -> str:
         return f"restriction {self.pk}"

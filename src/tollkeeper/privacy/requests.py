@@ -130,6 +130,11 @@ def find_subject(number: str) -> uuid.UUID | None:
     return Request.objects.filter(number=number).values_list("subject_id", flat=True).first()
 
 
+def find_state(number: str, kind: str) -> str | None:
+    """The state of a request of this kind; None if there is none."""
+    return Request.objects.filter(number=number, kind=kind).values_list("state", flat=True).first()
+
+
 def waiting_erasures(subject: uuid.UUID | None) -> list[str]:
     """Numbers of a person's erasures that were not carried out to the end."""
     if subject is None:

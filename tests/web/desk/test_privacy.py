@@ -20,7 +20,7 @@ from tollkeeper.flows import minors as minor_flow
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit.job_runner import claim, run
 from tollkeeper.kit.jobs import enqueue
-from tollkeeper.privacy import authorities, holds, minors, requests
+from tollkeeper.privacy import authorities, forgetting, holds, minors, requests
 from tollkeeper.privacy.models import MinorReport, Request
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
@@ -181,3 +181,15 @@ def test_a_demand_to_preserve_makes_a_hold_that_the_desk_releases() -> None:
     assert order.number in client.get("/desk/privacy/").content.decode()
     client.post(f"/desk/privacy/holds/{order.number}/release/")
     assert holds.list_holds() == []
+
+
+def test_a_processor_that_must_be_told_by_hand_waits_until_somebody_says_so() -> None:
+    client, _ = operator()
+    today = timezone.now().date()
+    duty = forgetting.expect("R-1", "letter", "vies", due_on=today)
+    assert "vies" in client.get("/desk/privacy/").content.decode()
+    assert client.post(f"/desk/privacy/duties/{duty.id}/eat/").status_code == 404
+    assert client.post(f"/desk/privacy/duties/{duty.id}/told/").status_code == 302
+    assert forgetting.waiting() == []
+    client.post("/desk/privacy/duties/999/again/")
+    assert "not waiting" in client.get("/desk/privacy/").content.decode()

@@ -22,6 +22,7 @@ _KINDS = {
     "payment": gettext_lazy("Payments, refunds and disputes"),
     "key": gettext_lazy("Keys: active, suspended, revoked"),
     "quota": gettext_lazy("Units: half, four fifths, all used; ending soon"),
+    "customer": gettext_lazy("Customers who were erased: forget them too"),
 }
 
 
@@ -40,6 +41,12 @@ class EndpointForm(forms.Form):
         initial=list(KINDS),
         widget=forms.CheckboxSelectMultiple,
     )
+
+    def __init__(self, *args: Any, face: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if face == "console":  # one's own erasure is nothing that one's own program hears of
+            kinds: Any = self.fields["kinds"]
+            kinds.choices = [choice for choice in kinds.choices if choice[0] != "customer"]
 
 
 _REFUSALS = {
@@ -80,7 +87,7 @@ def desk_webhook(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _list(request: HttpRequest, customer_id: int | None, face: str) -> HttpResponse:
-    form = EndpointForm(request.POST if request.method == "POST" else None, auto_id="webhook_%s")
+    form = EndpointForm(request.POST if request.method == "POST" else None, auto_id="webhook_%s", face=face)
     if form.is_bound and form.is_valid():
         person: Any = request.user
         owner = person.pk if customer_id is not None else None

@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.flows import erasure, rehearsing
+from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.kit import backups
-from tollkeeper.privacy import answering, authorities, holds, minors, requests, retention
+from tollkeeper.privacy import answering, authorities, forgetting, holds, minors, requests, retention
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import for_privacy
 
@@ -35,6 +36,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "reports": minors.waiting(),
         "cases": authorities.waiting(),
         "holds": holds.list_holds(),
+        "duties": forgetting.waiting(),
         "counts": requests.counts(),
         "letters": tickets.counts(),
         "due": retention.due_now(now),
@@ -97,8 +99,25 @@ def hold_release(request: HttpRequest, number: str) -> HttpResponse:
     return redirect("desk_privacy")
 
 
+@require_POST
+@for_privacy
+def duty_step(request: HttpRequest, duty_id: int, verb: str) -> HttpResponse:
+    """POST /desk/privacy/duties/<id>/<verb>/: a processor was told by hand, or is asked once more."""
+    steps = {"told": forgetting.told_by_hand, "again": forgetting_flow.try_again}
+    if verb not in steps:
+        raise Http404
+    try:
+        steps[verb](duty_id)
+    except forgetting.Refused as no:
+        messages.error(request, str(no))
+    else:
+        messages.success(request, _("Saved."))
+    return redirect("desk_privacy")
+
+
 urlpatterns = [
     path("desk/privacy/", queue, name="desk_privacy"),
+    path("desk/privacy/duties/<int:duty_id>/<slug:verb>/", duty_step, name="desk_privacy_duty"),
     path("desk/privacy/requests/<str:number>/<slug:verb>/", request_step, name="desk_privacy_request"),
     path("desk/privacy/minors/<str:number>/", report_decide, name="desk_privacy_minor"),
     path("desk/privacy/holds/<str:number>/release/", hold_release, name="desk_privacy_hold"),

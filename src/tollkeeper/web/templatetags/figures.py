@@ -156,6 +156,12 @@ _WORDS = {
     "bic": gettext_lazy("BIC"),
     "amount": gettext_lazy("Amount"),
     "reference": gettext_lazy("Reference"),
+    # who else is told of an erasure
+    "plan": gettext_lazy("Your plan there"),
+    "payer": gettext_lazy("What it knew of you as a payer"),
+    "key": gettext_lazy("Your key there"),
+    "contract": gettext_lazy("What it received"),
+    "letter": gettext_lazy("What it received, to decide for itself"),
     # documents
     "receipt": gettext_lazy("Receipt"),
     "invoice": gettext_lazy("Invoice"),
