@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tollkeeper.core.charges import TABLE, Outcome, charge
-from tollkeeper.core.journal import ABSENT, ESTIMATED
+from tollkeeper.core.records import ABSENT, ESTIMATED
 
 
 @pytest.mark.parametrize("protocol", TABLE)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.core import journal
+from tollkeeper.core import journal, records
 from tollkeeper.core.journal import Admitted, Caller, Corrupt, LeaseClosed, Settled
 
 U64 = st.integers(0, 2**63 - 1)
@@ -56,7 +56,7 @@ TICKS = st.lists(st.lists(st.one_of(ADMITTED, SETTLED, CLOSED, CALLER), min_size
 def _write(ticks: list[list[journal.Record]]) -> tuple[bytes, list[int]]:
     data, ends = b"", [0]
     for seq, tick in enumerate(ticks, 1):
-        data += journal.frame([journal.encode(record) for record in tick], seq)
+        data += records.frame([journal.encode(record) for record in tick], seq)
         ends.append(len(data))
     return data, ends
 
@@ -82,7 +82,7 @@ def test_a_torn_tail_loses_only_the_torn_frame(
 
 
 def test_a_flipped_bit_high_in_the_sequence_number_is_seen() -> None:
-    whole = bytearray(journal.frame([journal.pack_lease_closed(bytes(16), 1, 2)], 1))
+    whole = bytearray(records.frame([records.pack_lease_closed(bytes(16), 1, 2)], 1))
     whole[16] ^= 1
     assert journal.read_frames(bytes(whole)) == ([], 0)
 
@@ -132,6 +132,6 @@ def test_a_later_start_counts_above_all_before(calls: int, elapsed_us: int) -> N
 
 
 def test_a_name_that_is_too_long_is_cut_between_characters() -> None:
-    raw = journal.short("€" * 100)
+    raw = records.short("€" * 100)
     assert raw[0] == len(raw) - 1 <= 255
     assert set(raw[1:].decode()) == {"€"}

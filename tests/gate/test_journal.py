@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tollkeeper.core.journal import LeaseClosed, pack_lease_closed, read_frames
+from tollkeeper.core.journal import LeaseClosed, read_frames
+from tollkeeper.core.records import pack_lease_closed
 from tollkeeper.gate.journal import JournalTaken, JournalWriter
 
 

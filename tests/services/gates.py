@@ -11,7 +11,8 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from tollkeeper.core.charges import Outcome
-from tollkeeper.core.journal import Admitted, LeaseClosed, Record, Settled, encode, frame
+from tollkeeper.core.journal import Admitted, LeaseClosed, Record, Settled, encode
+from tollkeeper.core.records import frame
 from tollkeeper.gate.ledger import Ask, Drawn, draw
 
 UNIT = "calls"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from tollkeeper.core.journal import ABSENT, ESTIMATED
+from tollkeeper.core.records import ABSENT, ESTIMATED
 
 
 class Outcome(IntEnum):

@@ -19,33 +19,24 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Sequence
 
 import msgspec
 
-MAGIC = b"TKJ1"
+from tollkeeper.core import records as packing
+from tollkeeper.core.records import (
+    ABSENT,
+    ESTIMATED,
+    HEADER,
+    MAGIC,
+    Parts,
+    pack_admitted,
+    pack_caller,
+    pack_lease_closed,
+    pack_settled,
+    short,
+)
+
 MAX_FRAME = 64 * 1024 * 1024
-METHODS = ("OTHER", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-"""Index = number in the record."""
-
-ESTIMATED = 1
-"""Flag of ``Settled``: the units were counted by the gate, not reported by the upstream."""
-ABSENT = 2
-"""Flag of ``Settled``: the upstream reported no usage, the hold was charged by rule."""
-STREAMED = 4
-"""Flag of ``Settled``: the answer was a stream of events."""
-
-Parts = tuple[tuple[bytes, int], ...]
-"""Pairs of lease id (16 bytes of its UUID) and micro-units; empty for a free call."""
-
-_HEADER = struct.Struct("<4sIIQ")
-_ADMIT = struct.Struct("<BQQQQB")
-_SETTLE = struct.Struct("<BQQQQIHBBBQQIIIIQ")
-_CLOSE = struct.Struct("<B16sQQ")
-_CALLER = struct.Struct("<BQ72s")
-_PART = struct.Struct("<16sQ")
-_KIND_ADMIT, _KIND_SETTLE, _KIND_CLOSE, _KIND_CALLER = 1, 2, 3, 4
-_U32 = 0xFFFF_FFFF
 
 
 class Corrupt(Exception):
@@ -128,14 +119,6 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
 Record = Admitted | Settled | LeaseClosed | Caller
 
 
-def method_number(method: bytes) -> int:
-    """The number of a method in records; 0 for one that has none."""
-    return _METHOD_NUMBERS.get(method, 0)
-
-
-_METHOD_NUMBERS = {name.encode(): number for number, name in enumerate(METHODS)}
-
-
 def request_prefix(gate_id: str) -> str:
     """What every request id of a gate begins with."""
     return "req_" + hashlib.blake2b(gate_id.encode(), digest_size=4).hexdigest()
@@ -153,92 +136,6 @@ def first_call_id(epoch_us: int) -> int:
     start always begins above all ids used before.
     """
     return epoch_us * 16
-
-
-def short(text: str) -> bytes:
-    """A text of up to 255 bytes with its length before it; longer ones are cut."""
-    raw = text.encode()
-    if len(raw) > 255:
-        raw = raw[:255].decode(errors="ignore").encode()
-    return bytes((len(raw),)) + raw
-
-
-def _pack_parts(parts: Parts) -> bytes:
-    if len(parts) == 1:
-        return b"\x01" + _PART.pack(*parts[0])
-    if len(parts) > 255:
-        raise ValueError("a call cannot be held on more than 255 leases")
-    return bytes((len(parts),)) + b"".join([_PART.pack(*part) for part in parts])
-
-
-def pack_admitted(
-    call_id: int, key_id: int, customer_id: int, at: int, method: int, parts: Parts, names: bytes
-) -> bytes:
-    """One ``Admitted`` record; ``names`` is ``short(route) + short(unit)``."""
-    head = _ADMIT.pack(_KIND_ADMIT, call_id, key_id, customer_id, at, method)
-    return head + _pack_parts(parts) + names
-
-
-def pack_settled(  # noqa: PLR0913 - a record of sixteen fields, packed once per call
-    call_id: int,
-    key_id: int,
-    customer_id: int,
-    at: int,
-    latency_us: int,
-    status: int,
-    outcome: int,
-    flags: int,
-    method: int,
-    bytes_in: int,
-    bytes_out: int,
-    tokens: tuple[int, int, int, int],
-    unpaid: int,
-    parts: Parts,
-    names: bytes,
-    model: bytes = b"\x00",
-) -> bytes:
-    """One ``Settled`` record; ``names`` as for an admission, ``model`` is ``short(model)``."""
-    head = _SETTLE.pack(
-        _KIND_SETTLE,
-        call_id,
-        key_id,
-        customer_id,
-        at,
-        min(latency_us, _U32),
-        status,
-        outcome,
-        flags,
-        method,
-        bytes_in,
-        bytes_out,
-        min(tokens[0], _U32),
-        min(tokens[1], _U32),
-        min(tokens[2], _U32),
-        min(tokens[3], _U32),
-        unpaid,
-    )
-    return head + _pack_parts(parts) + names + model
-
-
-def pack_lease_closed(lease_id: bytes, customer_id: int, at: int) -> bytes:
-    """One ``LeaseClosed`` record."""
-    return _CLOSE.pack(_KIND_CLOSE, lease_id, customer_id, at)
-
-
-def pack_caller(call_id: int, sealed: bytes) -> bytes:
-    """One ``Caller`` record."""
-    return _CALLER.pack(_KIND_CALLER, call_id, sealed)
-
-
-def _seed(seq: int) -> int:
-    """Both halves of a sequence number in 32 bits, so that the CRC notices a flipped bit in either."""
-    return (seq ^ (seq >> 32)) & _U32
-
-
-def frame(records: Sequence[bytes], seq: int) -> bytes:
-    """The bytes to append for the records of one tick."""
-    body = b"".join(records)
-    return _HEADER.pack(MAGIC, len(body), zlib.crc32(body, _seed(seq)), seq) + body
 
 
 def encode(record: Record) -> bytes:
@@ -297,18 +194,18 @@ def read_frames(buffer: bytes, offset: int = 0) -> tuple[list[Record], int]:
         if previous and seq != previous + 1:
             raise Corrupt(f"the journal lacks frame {previous + 1} before byte {offset}")
         previous = seq
-        _read_records(buffer, offset + _HEADER.size, end, records)
+        _read_records(buffer, offset + HEADER.size, end, records)
         offset = end
 
 
 def _frame_at(buffer: bytes, offset: int) -> tuple[int, int] | None:
-    if offset + _HEADER.size > len(buffer):
+    if offset + HEADER.size > len(buffer):
         return None
-    magic, length, crc, seq = _HEADER.unpack_from(buffer, offset)
-    start = offset + _HEADER.size
+    magic, length, crc, seq = HEADER.unpack_from(buffer, offset)
+    start = offset + HEADER.size
     if magic != MAGIC or length > MAX_FRAME or start + length > len(buffer):
         return None
-    if zlib.crc32(buffer[start : start + length], _seed(seq)) != crc:
+    if zlib.crc32(buffer[start : start + length], packing.seed(seq)) != crc:
         return None
     return seq, start + length
 
@@ -325,16 +222,16 @@ def _read_records(buffer: bytes, at: int, end: int, records: list[Record]) -> No
     try:
         while at < end:
             kind = buffer[at]
-            if kind == _KIND_ADMIT:
+            if kind == packing.ADMITTED:
                 record, at = _read_admitted(buffer, at)
-            elif kind == _KIND_SETTLE:
+            elif kind == packing.SETTLED:
                 record, at = _read_settled(buffer, at)
-            elif kind == _KIND_CLOSE:
-                _, lease_id, customer_id, closed_at = _CLOSE.unpack_from(buffer, at)
-                record, at = LeaseClosed(lease_id, customer_id, closed_at), at + _CLOSE.size
-            elif kind == _KIND_CALLER:
-                _, call_id, sealed = _CALLER.unpack_from(buffer, at)
-                record, at = Caller(call_id, sealed), at + _CALLER.size
+            elif kind == packing.CLOSED:
+                _, lease_id, customer_id, closed_at = packing.CLOSE_FORM.unpack_from(buffer, at)
+                record, at = LeaseClosed(lease_id, customer_id, closed_at), at + packing.CLOSE_FORM.size
+            elif kind == packing.CALLER:
+                _, call_id, sealed = packing.CALLER_FORM.unpack_from(buffer, at)
+                record, at = Caller(call_id, sealed), at + packing.CALLER_FORM.size
             else:
                 raise Corrupt(f"the journal has an unknown record {kind} at byte {at}")
             records.append(record)
@@ -345,16 +242,16 @@ def _read_records(buffer: bytes, at: int, end: int, records: list[Record]) -> No
 
 
 def _read_admitted(buffer: bytes, at: int) -> tuple[Record, int]:
-    _, call_id, key_id, customer_id, admitted_at, method = _ADMIT.unpack_from(buffer, at)
-    parts, at = _read_parts(buffer, at + _ADMIT.size)
+    _, call_id, key_id, customer_id, admitted_at, method = packing.ADMIT_FORM.unpack_from(buffer, at)
+    parts, at = _read_parts(buffer, at + packing.ADMIT_FORM.size)
     route, at = _read_short(buffer, at)
     unit, at = _read_short(buffer, at)
     return Admitted(call_id, key_id, customer_id, admitted_at, method, parts, route, unit), at
 
 
 def _read_settled(buffer: bytes, at: int) -> tuple[Record, int]:
-    fields = _SETTLE.unpack_from(buffer, at)
-    parts, at = _read_parts(buffer, at + _SETTLE.size)
+    fields = packing.SETTLE_FORM.unpack_from(buffer, at)
+    parts, at = _read_parts(buffer, at + packing.SETTLE_FORM.size)
     route, at = _read_short(buffer, at)
     unit, at = _read_short(buffer, at)
     model, at = _read_short(buffer, at)
@@ -362,10 +259,10 @@ def _read_settled(buffer: bytes, at: int) -> tuple[Record, int]:
 
 
 def _read_parts(buffer: bytes, at: int) -> tuple[Parts, int]:
-    count = buffer[at]
+    form = packing.PART_FORM
     start = at + 1
-    parts = tuple(_PART.unpack_from(buffer, start + i * _PART.size) for i in range(count))
-    return parts, start + count * _PART.size
+    end = start + buffer[at] * form.size
+    return tuple(form.unpack_from(buffer, place) for place in range(start, end, form.size)), end
 
 
 def _read_short(buffer: bytes, at: int) -> tuple[str, int]:

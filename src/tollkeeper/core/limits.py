@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import gcd
+from typing import Final
 
 from tollkeeper.core.terms import LimitTerms
 
-REQUESTS, UNITS, TOKENS = 0, 1, 2
-MEASURES = {"requests": REQUESTS, "units": UNITS, "tokens": TOKENS}
+REQUESTS: Final = 0
+UNITS: Final = 1
+TOKENS: Final = 2
+MEASURES: Final = {"requests": REQUESTS, "units": UNITS, "tokens": TOKENS}
 """What a limit may count; the number is the index into the costs of a call."""
 
 

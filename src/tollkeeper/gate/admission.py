@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tollkeeper.core import limits as speed
 from tollkeeper.gate.directory import Key
 from tollkeeper.gate.lease_book import Holds
 
-ADMITTED, LIMITED, BUSY, SHORT = 0, 1, 2, 3
+ADMITTED: Final = 0
+LIMITED: Final = 1
+BUSY: Final = 2
+SHORT: Final = 3
 """Verdicts: go on; a limit forbids it; too many calls in flight; not enough units are leased."""
 
 Costs = tuple[int, int, int]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tollkeeper.core import limits as speed
 from tollkeeper.core.charges import Outcome, charge
-from tollkeeper.core.journal import STREAMED, Parts, pack_admitted, pack_settled, short
 from tollkeeper.core.meters import NO_TOKENS, Reading
+from tollkeeper.core.records import STREAMED, Parts, pack_admitted, pack_settled, short
 from tollkeeper.gate.directory import Key
 from tollkeeper.gate.lease_book import Holds
 from tollkeeper.gate.routes import Route
 
-_OK = int(Outcome.OK)
-_EMPTY = int(Outcome.EMPTY)
-_FAILED = int(Outcome.FAILED_STREAM)
+_OK: Final = int(Outcome.OK)
+_EMPTY: Final = int(Outcome.EMPTY)
+_FAILED: Final = int(Outcome.FAILED_STREAM)
 
 
 class AlreadySettled(Exception):

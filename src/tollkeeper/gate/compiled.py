@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import os
 import platform
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -22,12 +23,14 @@ MODULES = tuple(
     Path(name)
     for name in (
         "core/limits.py",
+        "core/records.py",
         "gate/admission.py",
         "gate/call.py",
         "gate/directory.py",
         "gate/lease_book.py",
         "gate/journal.py",
         "gate/metrics.py",
+        "gate/routes.py",
         "gate/wire/link.py",
         "gate/wire/reader.py",
         "gate/wire/gatherer.py",
@@ -42,16 +45,21 @@ MODULES = tuple(
 PACKAGES = ("core", "gate", "gate/wire")
 
 
-_KNOWN = ("charges", "events", "journal", "keys", "ledger", "limits", "prices", "terms", "token_usage")
-"""Files of the core that the gate imports."""
+_from_core = re.compile(r"^ *from tollkeeper\.(core[\w.]*) import (\w+(?:, \w+)*|\()", re.MULTILINE).findall
 
 
 def sources() -> list[Path]:
-    """Everything that a build depends on, below :data:`ROOT`."""
-    core = [Path("core/__init__.py"), *(Path(f"core/{name}.py") for name in _KNOWN)]
-    meters = [path.relative_to(ROOT) for path in (ROOT / "core" / "meters").glob("*.py")]
-    gate = [path.relative_to(ROOT) for path in (ROOT / "gate").rglob("*.py")]
-    return sorted({LEAF, *core, *meters, *gate})
+    """Everything that a build depends on, below :data:`ROOT`: the gate, and what it imports of the core."""
+    found = {LEAF}
+    left = [*(ROOT / "gate").rglob("*.py"), *(ROOT / "core" / "meters").glob("*.py")]
+    while left:
+        path = left.pop()
+        found.add(path.relative_to(ROOT))
+        for module, names in _from_core(path.read_text()):
+            place = ROOT / module.replace(".", "/")
+            modules = [place.with_suffix(".py"), *(place / f"{name}.py" for name in names.split(", "))]
+            left += [file for file in modules if file.is_file() and file.relative_to(ROOT) not in found]
+    return sorted({Path("core/__init__.py"), *found})
 
 
 def _base() -> Path:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Iterable
+from typing import Final
 
 from tollkeeper.core import limits as speed
-from tollkeeper.core.journal import short
+from tollkeeper.core.records import short
 from tollkeeper.core.terms import KeyTerms, LimitTerms, decode_key_terms
 from tollkeeper.gate.lease_book import Purse
 from tollkeeper.gate.routes import RouteTable
 
-STATES = ("active", "suspended", "revoked", "expired")
-_PACK = struct.Struct("<qqqIH")
+STATES: Final = ("active", "suspended", "revoked", "expired")
+_PACK: Final = struct.Struct("<qqqIH")
 _BROKEN = KeyTerms(plan="", routes=("\x00",))
 """Stands in for terms that cannot be read: they allow nothing."""
 

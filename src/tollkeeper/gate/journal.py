@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from tollkeeper.core.journal import frame
+from tollkeeper.core.records import frame
 
 ROTATE_AFTER_S = 300.0
 """A segment that holds something is closed after this long, so that old ones can be removed."""

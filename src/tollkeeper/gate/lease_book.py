@@ -8,20 +8,20 @@ leases are dated by the book.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tollkeeper.gate.wire.client import Client
 
-MARGIN_US = 2_000_000
+MARGIN_US: Final = 2_000_000
 """Nothing is admitted on a lease that ends sooner than this."""
-RENEW_US = 15_000_000
+RENEW_US: Final = 15_000_000
 """A lease in use is renewed when it ends sooner than this."""
-IDLE_US = 3_000_000
+IDLE_US: Final = 3_000_000
 """A lease unused for this long goes back."""
-REFUSED_US = 1_000_000
+REFUSED_US: Final = 1_000_000
 """How long a purse remembers that the book had nothing."""
-AHEAD_US = 10_000_000
+AHEAD_US: Final = 10_000_000
 """A draw is meant to last this long at the present rate."""
 
 Holds = tuple[tuple["Lease", int], ...]

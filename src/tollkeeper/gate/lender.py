@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from tollkeeper.core.journal import pack_lease_closed
+from tollkeeper.core.records import pack_lease_closed
 from tollkeeper.gate import ledger
 from tollkeeper.gate.book import Book, BookUnreachable
 from tollkeeper.gate.lease_book import Lease, Purse

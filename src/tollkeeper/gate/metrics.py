@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from tollkeeper.core.charges import Outcome
 
-BUCKETS_US = (
+BUCKETS_US: Final = (
     500,
     1_000,
     2_500,

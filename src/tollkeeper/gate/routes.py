@@ -8,11 +8,10 @@ what the upstream serves.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tollkeeper.core import meters
-from tollkeeper.core.journal import short
 from tollkeeper.core.meters import Meter, Reading, Request, Unmetered
+from tollkeeper.core.records import short
 from tollkeeper.core.terms import GateTerms, RouteTerms
 
 _SEGMENT = rb"[^/]+"
@@ -24,21 +23,38 @@ class BadRoute(Exception):
     """A route's path cannot be read; the text says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
 class Route:
-    """A route as the gate uses it. ``names`` goes into journal records (with the unit after it)."""
+    """A route as the gate uses it. ``name_bytes`` go into journal records."""
 
-    index: int
-    terms: RouteTerms
-    name: str
-    cost: int
-    protocol: str
-    retry_safe: bool
-    name_bytes: bytes
-    methods: frozenset[bytes]
-    reads: str
-    """What its meter must see: nothing, ``answer``, or ``both``."""
-    meter: Meter
+    __slots__ = (
+        "cost",
+        "index",
+        "meter",
+        "methods",
+        "name",
+        "name_bytes",
+        "protocol",
+        "reads",
+        "retry_safe",
+        "terms",
+    )
+
+    def __init__(self, index: int, terms: RouteTerms) -> None:
+        """Raises :class:`BadRoute` if there is no such meter."""
+        try:
+            self.meter: Meter = meters.find(terms.meter)
+        except meters.UnknownMeter as error:
+            raise BadRoute(f"route {terms.name!r}: {error}") from None
+        self.index = index
+        self.terms = terms
+        self.name: str = terms.name
+        self.cost: int = terms.cost
+        self.protocol: str = terms.protocol
+        self.retry_safe: bool = terms.retry_safe
+        self.name_bytes: bytes = short(terms.name)
+        self.methods = frozenset([method.encode() for method in terms.methods])
+        self.reads: str = self.meter.reads
+        """What its meter must see: nothing, ``answer``, or ``both``."""
 
     def open_reading(self, request: Request) -> tuple[Reading, bytes]:
         """Begin to follow a call. Raises ``Unmetered``."""
@@ -67,43 +83,32 @@ def _pattern(route: RouteTerms) -> bytes:
     return b"".join(out)
 
 
-def _route(index: int, terms: RouteTerms) -> Route:
-    try:
-        meter = meters.find(terms.meter)
-    except meters.UnknownMeter as error:
-        raise BadRoute(f"route {terms.name!r}: {error}") from None
-    return Route(
-        index=index,
-        terms=terms,
-        name=terms.name,
-        cost=terms.cost,
-        protocol=terms.protocol,
-        retry_safe=terms.retry_safe,
-        name_bytes=short(terms.name),
-        methods=frozenset(method.encode() for method in terms.methods),
-        reads=meter.reads,
-        meter=meter,
-    )
-
-
 class RouteTable:
     """All routes of the shop, compiled. Raises :class:`BadRoute` for a path it cannot read."""
 
     __slots__ = ("_known", "_match", "routes")
 
     def __init__(self, terms: GateTerms) -> None:
-        self.routes: tuple[Route, ...] = tuple(
-            _route(number, route) for number, route in enumerate(terms.routes)
-        )
+        self.routes: tuple[Route, ...] = tuple([Route(n, route) for n, route in enumerate(terms.routes)])
         patterns = [b"(" + _pattern(route) + b")" for route in terms.routes] or [rb"((?!))"]
         self._match = re.compile(b"|".join(patterns)).fullmatch
-        self._known: dict[tuple[bytes, bytes], Route] = {}
+        methods = {method for route in self.routes for method in route.methods} | {b"HEAD"}
+        self._known: dict[bytes, dict[bytes, Route]] = {method: {} for method in methods}
+        """Routes found lately, by method and path."""
 
     def find(self, method: bytes, path: bytes) -> Route | str:
         """The route, or why there is none: ``ambiguous_path``, ``no_route`` or ``method_not_allowed``."""
-        known = self._known.get((method, path))
-        if known is not None:
-            return known
+        known = self._known.get(method)
+        if known is None:
+            return self._find(method, path)
+        found: Route | str | None = known.get(path)
+        if found is None:
+            found = self._find(method, path)
+            if isinstance(found, Route) and len(known) < 4096:  # bounded: paths are chosen by clients
+                known[path] = found
+        return found
+
+    def _find(self, method: bytes, path: bytes) -> Route | str:
         if _ambiguous(path) is not None:
             return "ambiguous_path"
         match = self._match(path)
@@ -116,8 +121,6 @@ class RouteTable:
             if other is None:
                 return "method_not_allowed"
             route = other
-        if len(self._known) < 4096:  # bounded: paths are chosen by clients
-            self._known[(method, path)] = route
         return route
 
     def _other(self, method: bytes, path: bytes, start: int) -> Route | None:

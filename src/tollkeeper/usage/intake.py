@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from tollkeeper.core import ledger, states
 from tollkeeper.core.charges import Outcome
-from tollkeeper.core.journal import METHODS, Admitted, Caller, LeaseClosed, Record, Settled, request_id
+from tollkeeper.core.journal import Admitted, Caller, LeaseClosed, Record, Settled, request_id
+from tollkeeper.core.records import METHODS
 from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.usage.booking import Owner, Posting, lock, post, views
 from tollkeeper.usage.grants import settle_owed, sweep_grants

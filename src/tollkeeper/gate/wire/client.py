@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tollkeeper.core.charges import Outcome
-from tollkeeper.core.journal import method_number, pack_caller
+from tollkeeper.core.records import method_number, pack_caller
 from tollkeeper.gate import admission, heads
 from tollkeeper.gate.call import Call
 from tollkeeper.gate.callers import sealed_peer
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tollkeeper.gate.wire.engine import Engine
     from tollkeeper.gate.wire.upstream import Upstream
 
-SAFE = (b"GET", b"HEAD", b"OPTIONS")
-_UPGRADE = b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+SAFE: Final = (b"GET", b"HEAD", b"OPTIONS")
+_UPGRADE: Final = b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
 class Client(Gatherer):

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tollkeeper.core import keys
 from tollkeeper.core import limits as speed
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tollkeeper.gate.wire.upstream import Upstream
 
 NO_TERMS = GateTerms(shop="", routes=(), upstreams=())
-JOURNAL_RETRY_S = 0.25
+JOURNAL_RETRY_S: Final = 0.25
 
 
 class Engine:

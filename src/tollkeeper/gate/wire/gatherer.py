@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tollkeeper.core.journal import method_number
 from tollkeeper.core.meters import Reading, Request, Unmetered
+from tollkeeper.core.records import method_number
 from tollkeeper.gate import heads
 from tollkeeper.gate.call import Call
 from tollkeeper.gate.wire.reader import BODY_S, GATHERING, Reader
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from tollkeeper.gate.routes import Route
     from tollkeeper.gate.wire.engine import Engine
 
-GATHER_MAX = 16 * 1024 * 1024
+GATHER_MAX: Final = 16 * 1024 * 1024
 """Largest body that a meter may have to read before the call."""
-_PLAIN = b"\r\nAccept-Encoding: identity"
+_PLAIN: Final = b"\r\nAccept-Encoding: identity"
 """No meter reads through a coding."""
 
 

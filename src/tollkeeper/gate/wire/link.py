@@ -6,14 +6,14 @@ and a class without foreign bases can be compiled whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tollkeeper.gate.wire.engine import Engine
 
-HIGH_WATER = 256 * 1024
+HIGH_WATER: Final = 256 * 1024
 """Bytes that may wait in one direction before the other side is told to wait."""
-BLOCKED_S = 60.0
+BLOCKED_S: Final = 60.0
 """A peer that takes nothing for so long is cut."""
 
 

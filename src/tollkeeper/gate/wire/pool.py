@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from tollkeeper.core.terms import UpstreamTerms
@@ -14,11 +14,11 @@ from tollkeeper.gate.wire.upstream import Upstream
 if TYPE_CHECKING:
     from tollkeeper.gate.wire.engine import Engine
 
-IDLE_S = 4.0
+IDLE_S: Final = 4.0
 """Idle connections are closed after this long: before common servers close theirs (5 s)."""
-DOWN_S = 1.0
+DOWN_S: Final = 1.0
 """An upstream that failed to connect is passed over for this long, then twice as long each time."""
-DOWN_MAX_S = 30.0
+DOWN_MAX_S: Final = 30.0
 
 
 class BadUpstream(Exception):

@@ -6,7 +6,7 @@ a request means is the business of :class:`tollkeeper.gate.wire.client.Client`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tollkeeper.gate import heads
 from tollkeeper.gate.answers import Answer
@@ -16,21 +16,28 @@ from tollkeeper.gate.wire.link import BLOCKED_S, Link
 if TYPE_CHECKING:
     from tollkeeper.gate.wire.engine import Engine
 
-HEAD_S = 10.0
+HEAD_S: Final = 10.0
 """A head must be whole within this time of its first byte."""
-BODY_S = 30.0
+BODY_S: Final = 30.0
 """A body must not pause for longer."""
-IDLE_S = 75.0
+IDLE_S: Final = 75.0
 """A connection without a request is closed."""
-LINGER_S = 2.0
-LINGER_MAX = 1024 * 1024
-SKIP_MAX = 256 * 1024
+LINGER_S: Final = 2.0
+LINGER_MAX: Final = 1024 * 1024
+SKIP_MAX: Final = 256 * 1024
 """A refused body up to this size is read and thrown away, so that the connection can go on."""
-TUNNEL_S = 300.0
+TUNNEL_S: Final = 300.0
 """A tunnel in which nothing moves is closed."""
 
-IN_HEAD, IN_BODY, BUSY, SKIPPING, LINGERING, PARKED, GATHERING, TUNNEL = range(8)
-_HEAD_CODES = {400: "malformed_request", 401: "key_missing", 417: "expectation_failed"}
+IN_HEAD: Final = 0
+IN_BODY: Final = 1
+BUSY: Final = 2
+SKIPPING: Final = 3
+LINGERING: Final = 4
+PARKED: Final = 5
+GATHERING: Final = 6
+TUNNEL: Final = 7
+_HEAD_CODES: Final = {400: "malformed_request", 401: "key_missing", 417: "expectation_failed"}
 
 
 class Reader(Link):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tollkeeper.core.charges import Outcome
 from tollkeeper.gate import heads
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tollkeeper.gate.wire.client import Client
     from tollkeeper.gate.wire.engine import Engine
 
-MAX_HEAD = 64 * 1024
-DRAIN_S = 10.0
+MAX_HEAD: Final = 64 * 1024
+DRAIN_S: Final = 10.0
 """A metered answer is read to its end for so long after its client left."""
-DRAIN_MAX = 4 * 1024 * 1024
-_OK = int(Outcome.OK)
+DRAIN_MAX: Final = 4 * 1024 * 1024
+_OK: Final = int(Outcome.OK)
 
 
 def outcome_of(status: int, flags: int) -> int:

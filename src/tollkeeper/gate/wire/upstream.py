@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tollkeeper.core.charges import Outcome
 from tollkeeper.gate import heads
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tollkeeper.gate.wire.engine import Engine
     from tollkeeper.gate.wire.pool import Group, Target
 
-ATTEMPTS = 2
-_OK = int(Outcome.OK)
+ATTEMPTS: Final = 2
+_OK: Final = int(Outcome.OK)
 
 
 class Upstream(Response):
