@@ -80,6 +80,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("change" if os.environ.get("CI") else "tollkeeper")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let each process of a parallel run prepare itself as above: where this variable is set already,
+    Django's settings are read before, with the home and the book of the process that starts them."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of the book may also use the keystore; tests of whole processes get more time."""
     slow = (ROOT / "tests" / "journeys", ROOT / "tests" / "browser")

@@ -34,10 +34,9 @@ def test(context: typer.Context) -> None:
     else:
         at_once = str(min(os.cpu_count() or 1, MOST_AT_ONCE))
         side_by_side = ["--numprocesses", at_once, "--dist", "loadfile"]
-        # One by one on PostgreSQL: a test's own workers look for the book by the name that settings give it.
         runs = [
             ("sqlite", [ORDER, *COVERED, *side_by_side]),
-            ("postgresql", [ORDER, "-m", "django_db"]),
+            ("postgresql", [ORDER, "-m", "django_db", *side_by_side]),
         ]
     codes = []
     for book, arguments in runs:
