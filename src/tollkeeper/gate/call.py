@@ -95,7 +95,10 @@ class Call:
                 Outcome(outcome), self.route.protocol, count.units, self.held, estimated=count.estimated
             )
         if units != self.held and key.limits:
-            speed.settle(key.limits, self.costs, (1, units, sum(tokens)))
+            used = (1, units, sum(tokens))
+            speed.settle(key.limits, self.costs, used)
+            if key.customer.allowance is not None:
+                key.customer.allowance.give_back(key.limits, self.costs, used)
         parts, unpaid = key.purse.settle(self.holds, units)
         return pack_settled(
             self.call_id,

@@ -16,6 +16,7 @@ from typing import Final
 from tollkeeper.core import limits as speed
 from tollkeeper.core.records import short
 from tollkeeper.core.terms import KeyTerms, LimitTerms, decode_key_terms
+from tollkeeper.gate.allowance import Allowance, carried_over, fair_share, share_of
 from tollkeeper.gate.lease_book import Purse
 from tollkeeper.gate.routes import RouteTable
 
@@ -31,10 +32,14 @@ EntryRow = tuple[int, bytes, int, str, str, str, str, int | None, int]
 class Customer:
     """The live state of one customer in this gate."""
 
-    __slots__ = ("customer_id", "in_flight", "limits", "purses")
+    __slots__ = ("allowance", "customer_id", "gates", "in_flight", "limits", "purses")
 
-    def __init__(self, customer_id: int) -> None:
+    def __init__(self, customer_id: int, gates: int) -> None:
         self.customer_id = customer_id
+        self.gates = gates
+        """This gate applies one part in so many of each limit."""
+        self.allowance: Allowance | None = None
+        """What it holds of limits that it shares with other gates."""
         self.in_flight = 0
         self.limits: dict[LimitTerms, speed.Limit] = {}
         self.purses: dict[str, Purse] = {}
@@ -43,8 +48,16 @@ class Customer:
         """The state of a limit; one and the same for all keys with these terms."""
         found = self.limits.get(terms)
         if found is None:
-            found = self.limits[terms] = speed.Limit(terms)
+            found = self.limits[terms] = speed.Limit(fair_share(terms, self.gates))
         return found
+
+    def share_out(self, gates: int, mono_us: int) -> None:
+        """Apply one part in ``gates`` from now on; what was used stays used."""
+        self.gates = gates
+        if self.allowance is not None:
+            self.allowance.give_up()
+        for terms, old in self.limits.items():
+            self.limits[terms] = carried_over(old, speed.Limit(fair_share(terms, gates)), mono_us)
 
     def purse(self, unit: str) -> Purse:
         """The purse of a unit."""
@@ -122,7 +135,7 @@ class Key:
         self.expires_at = expires_at
         self.tenant = tenant
         self.limits: tuple[speed.Limit, ...] = tuple([customer.limit(limit) for limit in terms.limits])
-        self.concurrency = terms.concurrency
+        self.concurrency = share_of(terms.concurrency, customer.gates)
         self.purse = customer.purse(terms.unit)
         self.policy_field: bytes = b"\r\nRateLimit-Policy: %b\r\nRateLimit: " % b", ".join(
             [limit.policy for limit in self.limits]
@@ -142,6 +155,7 @@ class Directory:
         self.customers: dict[int, Customer] = {}
         self.version = 0
         self.broken_terms = 0
+        self.gates = 1
         self._packed: dict[bytes, bytes] = {}
         self._terms: list[str] = []
         self._terms_index: dict[str, int] = {}
@@ -157,6 +171,13 @@ class Directory:
         self.table = table
         self._grants.clear()
         self.hot.clear()
+
+    def share_out(self, gates: int, mono_us: int) -> None:
+        """Let this gate apply one part in ``gates`` of every limit; 1 is all of it."""
+        self.gates = gates
+        self.hot.clear()
+        for customer in self.customers.values():
+            customer.share_out(gates, mono_us)
 
     def apply(self, rows: Iterable[EntryRow]) -> None:
         """Take in new and changed entries, in the order of their versions."""
@@ -208,7 +229,7 @@ class Directory:
         key_id, customer_id, expires_at, index, code = _PACK.unpack_from(packed)
         customer = self.customers.get(customer_id)
         if customer is None:
-            customer = self.customers[customer_id] = Customer(customer_id)
+            customer = self.customers[customer_id] = Customer(customer_id, self.gates)
         state = STATES[code % len(STATES)]
         reason = self._reasons[code // len(STATES)]
         return Key(key_id, customer, self._grant(index), state, reason, expires_at, packed[_PACK.size :])

@@ -79,6 +79,12 @@ class Purse:
         """Micro-units that may still be held."""
         return sum([lease.left for lease in self.leases if not lease.closing])
 
+    def can_hold(self, amount: int, now_us: int) -> bool:
+        """True if :meth:`hold` would find enough now."""
+        usable = now_us + MARGIN_US
+        able = [lease.left for lease in self.leases if lease.expires_at > usable and not lease.closing]
+        return sum(able) >= amount
+
     def hold(self, amount: int, now_us: int) -> Holds | None:
         """Set ``amount`` aside for one call, on as many leases as it takes; None if there is not enough."""
         self.used_at = now_us

@@ -20,6 +20,8 @@ class Options:
 
     home: Path
     database_url: str
+    redis_url: str
+    """Valkey or Redis for limits that several gates share; empty: this gate is alone."""
     gate_id: str
     host: str
     port: int
@@ -76,6 +78,7 @@ def read() -> Options:
     return Options(
         home=home,
         database_url=os.environ.get("DATABASE_URL", ""),
+        redis_url=os.environ.get("REDIS_URL", ""),
         gate_id=gate_id,
         host=os.environ.get("TOLLKEEPER_GATE_HOST", "127.0.0.1"),
         port=_number("TOLLKEEPER_GATE_PORT", base + 1, 1, 65_535),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -53,6 +54,10 @@ class Gate:
         self.engine = Engine(loop, journal, options.gate_id, options.pepper, options.max_connections)
         self.engine.lender = self.lender = Lender(self.engine, options.gate_id, self._connect)
         self.callers = Callers()
+        if options.redis_url:  # loaded only where it is used: it doubles the memory of a small gate
+            shared = importlib.import_module("tollkeeper.gate.shared")
+            name = f"{options.gate_id}:{journal.epoch_us}"
+            self.engine.shared = shared.SharedSpeed(self.engine, options.redis_url, name, options.pepper)
         self.feed = Feed(self._connect, self._entries, self._snapshot, self._log_keys, self._round)
         self.feed_seen_at = 0.0
         self.feed_trouble = "not read yet"
@@ -81,6 +86,8 @@ class Gate:
         except OSError as error:
             raise BadOptions(_busy("127.0.0.1", options.internal_port, error)) from None
         self.feed.start()
+        if self.engine.shared is not None:
+            self.engine.shared.start()
         self.loop.call_later(1.0, self._each_second)
         self.loop.call_later(TICK_S, self._each_tick)
         log.info("listening on %s:%d, build %s", options.host, options.port, self.build)
@@ -176,6 +183,8 @@ class Gate:
             return f"the journal cannot be written: {engine.journal.failed}"
         if engine.clock() - self.feed_seen_at > STALE_FEED_S:
             return f"the book has not answered for long: {self.feed_trouble}"
+        if engine.shared is not None and not engine.shared.gates:
+            return f"limits are to be shared, but Valkey has not answered yet: {engine.shared.trouble}"
         if engine.directory.broken_terms:
             return f"{engine.directory.broken_terms} sets of key terms cannot be read"
         return ""
@@ -186,10 +195,16 @@ class Gate:
             return 200, "text/plain", "ok\n"
         if path == "/readyz":
             why = self.not_ready()
-            return (503, "text/plain", why + "\n") if why else (200, "text/plain", "ready\n")
+            return (503, "text/plain", why + "\n") if why else (200, "text/plain", self._how_ready() + "\n")
         if path == "/metrics":
             return 200, "text/plain; version=0.0.4", exposition(self.engine.metrics, self._gauges())
         return 404, "text/plain", "no such page\n"
+
+    def _how_ready(self) -> str:
+        shared = self.engine.shared
+        if shared is None or not shared.lost:
+            return "ready"
+        return f"ready; Valkey is lost ({shared.trouble}), so 1/{shared.gates} of every limit is applied here"
 
     def _calls_in_flight(self) -> int:
         return sum(customer.in_flight for customer in self.engine.directory.customers.values())
@@ -197,6 +212,7 @@ class Gate:
     def _gauges(self) -> dict[str, tuple[str, float]]:
         engine = self.engine
         flying = self._calls_in_flight()
+        shared = engine.shared
         targets = [target for group in engine.groups.values() for target in group.targets]
         return {
             "ready": ("1 if calls should be sent here.", int(not self.not_ready())),
@@ -208,6 +224,13 @@ class Gate:
             "journal_frames": ("Frames appended to the journal.", engine.journal.frames),
             "snapshot_version": ("Version of the shop's snapshot.", self.snapshot_version),
             "directory_version": ("Version of the newest key entry.", engine.directory.version),
+            "limits_shared": (
+                "1 if limits hold over all gates, 0 if each applies its share, -1 if this gate is alone.",
+                -1 if shared is None else int(not shared.lost),
+            ),
+            "gates": ("Gates that share limits, at the last look.", 1 if shared is None else shared.gates),
+            "shared_questions": ("Questions to Valkey.", 0 if shared is None else shared.asked),
+            "shared_failures": ("Times Valkey did not answer.", 0 if shared is None else shared.failures),
             "compiled": (
                 "2 if all is compiled, 1 if only the parser is.",
                 ("pure", "parser", "compiled").index(self.build),
@@ -239,6 +262,8 @@ class Gate:
             client.lost()
         self.feed.stop()
         self.lender.close_all()
+        if engine.shared is not None:
+            await engine.shared.close()
         await asyncio.sleep(0.05)
         engine.journal.close()
         for server in self._servers:

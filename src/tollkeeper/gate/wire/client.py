@@ -79,10 +79,15 @@ class Client(Gatherer):
                 self.call = Call(self.call_id, key, route, method_number(method), None)
                 self.admit()
 
-    def admit(self) -> None:
-        """Try to admit the call that was read; parks it if units must be drawn first."""
+    def admit(self, cleared: bool = False) -> None:
+        """Try to admit the call that was read; parks it if units must be drawn first.
+
+        ``cleared``: the limits that several gates share have let it pass.
+        """
         engine, call = self.engine, self.call
         if call is None or self.dead:
+            return
+        if engine.shared is not None and engine.shared.holds_back(self, call, cleared):
             return
         key = call.key
         verdict, holds = admission.judge(key, call.costs, call.held, engine.mono_us, engine.wall_us)
@@ -134,6 +139,12 @@ class Client(Gatherer):
             self.refuse(code)
         else:
             self.admit()
+
+    def cleared(self, call_id: int) -> None:
+        """The shared limits let the call pass that waited for them."""
+        if self.waits_for(call_id):
+            self.deadline = 0.0
+            self.admit(cleared=True)
 
     def forward(self, call: Call) -> None:
         """Send the admitted request to the upstream; its body follows as it comes."""

@@ -106,5 +106,5 @@ class Gatherer(Reader):
     def over(self) -> None:
         self.call = self.pending = None
 
-    def admit(self) -> None:
+    def admit(self, cleared: bool = False) -> None:
         """The call is read: try to admit it."""
