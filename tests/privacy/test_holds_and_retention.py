@@ -1,20 +1,24 @@
 """Hold orders, and what a night takes: exactly what is due, nothing that is held or still needed."""
 
 import datetime as dt
+import itertools
 import uuid
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from tests.services.gates import Gate
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import Customer
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.flows import erasure
 from tollkeeper.flows import retention as nightly
 from tollkeeper.flows.policy_change import load_policy
-from tollkeeper.kit import sealed
+from tollkeeper.kit import log_keys, sealed
+from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.job_runner import claim, run
 from tollkeeper.kit.models import Job
 from tollkeeper.privacy import holds, requests, retention
@@ -22,7 +26,8 @@ from tollkeeper.privacy.models import Choice, Request
 from tollkeeper.sales.models import Order
 from tollkeeper.support import services as support
 from tollkeeper.support.models import Message, Ticket
-from tollkeeper.usage.models import Call
+from tollkeeper.usage import services as usage
+from tollkeeper.usage.models import Balance, Call, Code, CodeBatch, Grant
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
 YEARS = dt.timedelta(days=1200)
@@ -66,9 +71,15 @@ def test_a_night_takes_what_is_due_and_a_second_nothing() -> None:
 
 
 def test_a_run_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, customer = person("ada")
+    ada, _ = person("ada")
     for _ in range(7):
-        call(customer, 40)
+        Choice.objects.create(
+            subject_id=ada,
+            purpose="improve",
+            action="object",
+            source="form",
+            chosen_at=timezone.now() - YEARS,
+        )
     real, turns = retention._delete, iter(range(100))
 
     def dies(*given: object) -> int:
@@ -79,9 +90,9 @@ def test_a_run_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "_delete", dies)
     with pytest.raises(KeyboardInterrupt):
         retention.run(timezone.now(), batch=2)
-    assert Call.objects.count() == 3
+    assert Choice.objects.count() == 3
     monkeypatch.undo()
-    assert retention.run(timezone.now(), batch=2) == {"usage.Call": 3}
+    assert retention.run(timezone.now(), batch=2) == {"privacy.Choice": 3}
 
 
 def test_orders_lose_their_person_and_keep_their_sums() -> None:
@@ -148,3 +159,101 @@ def test_a_hold_needs_its_facts(facts: dict[str, object], why: str) -> None:
             review_on=timezone.now().date() + dt.timedelta(days=days),
         )  # fmt: skip
     assert holds.list_holds() == []
+
+
+LEDGER_DAYS = 1_130
+CALLS = itertools.count(1, 10)
+
+
+def ledger(customer: int, spend: int) -> Grant:
+    """A grant of ten units of which some are spent, all booked when the clock says."""
+    usage.issue_grant(key=uuid.uuid4().hex, customer_id=customer, unit="calls", amount=10, source="test")
+    gate, now = Gate(first_call=next(CALLS)), to_micros(timezone.now())
+    drawn = gate.draw(customer, spend, spend, now)
+    records = [*gate.call(customer, drawn.lease_id, spend, now), gate.close(drawn.lease_id, customer, now)]
+    assert usage.take_in("gate-1", uuid.uuid4().hex, 0, records, 100).calls == 1
+    return Grant.objects.latest("pk")
+
+
+def test_old_pages_of_the_ledger_lose_their_person_and_what_is_left_of_them_stays() -> None:
+    _, ada = person("ada")
+    _, bob = person("bob")
+    with time_machine.travel(timezone.now() - dt.timedelta(days=LEDGER_DAYS), tick=False):
+        spent, begun = ledger(ada, 10), ledger(ada, 4)
+        untouched = ledger(bob, 10)
+    young = ledger(ada, 3)
+    now = timezone.now()
+    due = {one.label: one.rows for one in retention.due_now(now)}
+    assert due["usage.Grant"] == 2
+    assert due["usage.Entry"] > 0
+    gone = nightly.run(now)
+    assert gone["usage.Entry"] == due["usage.Entry"]
+    assert retention.due_now(now) == []
+    assert nightly.run(now) == {}
+    assert [b.spendable for b in Balance.objects.filter(customer_id=ada)] == [6 + 7]
+    assert set(Grant.objects.filter(customer_id=ada)) == {begun, young}
+    nobody = {Grant.objects.get(pk=one.pk).customer_id for one in (spent, untouched)}
+    assert len(nobody) == 1
+    assert Customer.objects.get(pk=nobody.pop()).owner_id is None
+    assert usage.check_book() == []
+    assert usage.rebuild() == 0
+
+
+def test_a_held_ledger_stays_whole() -> None:
+    ada, customer = person("ada")
+    staff, _ = person("staff")
+    with time_machine.travel(timezone.now() - dt.timedelta(days=LEDGER_DAYS), tick=False):
+        ledger(customer, 10)
+    review = timezone.now().date() + dt.timedelta(days=30)
+    number = holds.hold(ada, "calls", ground="claim", reviewer=staff, review_on=review)
+    assert "usage.Entry" not in nightly.run(timezone.now())
+    holds.release(number, staff)
+    assert nightly.run(timezone.now())["usage.Entry"] > 0
+
+
+def test_who_redeemed_a_code_is_forgotten() -> None:
+    _, customer = person("ada")
+    batch = CodeBatch.objects.create(label="b", unit="calls", amount=1, created_at=timezone.now())
+    old = timezone.now() - dt.timedelta(days=LEDGER_DAYS)
+    Code.objects.create(batch=batch, digest=b"1" * 16, customer_id=customer, redeemed_at=old)
+    assert nightly.run(timezone.now()) == {"usage.Code": 1}
+    assert [(one.customer_id, one.redeemed_at) for one in Code.objects.all()] == [(None, old)]
+    assert retention.due_now(timezone.now()) == []
+
+
+def test_the_key_of_a_day_goes_with_its_calls() -> None:
+    ada, customer = person("ada")
+    staff, _ = person("staff")
+    now = timezone.now()
+    for days in (40, 35, 0):
+        log_keys.make_ahead((now - dt.timedelta(days=days)).date(), 1)
+        call(customer, days)
+    today = log_keys.day_number(now.date())
+    review = now.date() + dt.timedelta(days=30)
+    number = holds.hold(ada, "calls", ground="claim", reviewer=staff, review_on=review)
+    Call.objects.filter(called_at__lt=now - dt.timedelta(days=38)).update(customer_id=customer + 1)
+    nightly.run(now)
+    assert log_keys.oldest_day(log_keys.CALLS) == today - 35, "a day with a held call keeps its key"
+    holds.release(number, staff)
+    nightly.run(now)
+    assert log_keys.oldest_day(log_keys.CALLS) == today
+    assert Call.objects.count() == 1
+
+
+def test_nothing_comes_due_between_two_nights() -> None:
+    _, customer = person("ada")
+    night = timezone.now().replace(hour=3, minute=0)
+    for hours in range(0, 96, 3):
+        call(customer, 0)
+        Call.objects.filter(pk=Call.objects.latest("pk").pk).update(
+            called_at=night - dt.timedelta(days=27, hours=hours)
+        )
+    with time_machine.travel(night, tick=False):
+        Choice.objects.create(
+            subject_id=person("bob")[0], purpose="improve", action="object", source="form",
+            chosen_at=night - dt.timedelta(days=1124, hours=12),
+        )  # fmt: skip
+        nightly.tonight()
+    for hours in (1, 12, 24):
+        assert retention.due_now(night + dt.timedelta(hours=hours)) == []
+    assert Call.objects.exists()

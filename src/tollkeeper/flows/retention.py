@@ -6,13 +6,19 @@ import datetime as dt
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
+from tollkeeper.core.addresses import day_of
 from tollkeeper.flows import statutory
-from tollkeeper.kit import job_runner
+from tollkeeper.kit import job_runner, log_keys
+from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.jobs import Context, schedule
 from tollkeeper.privacy import policy_queries, retention
+from tollkeeper.usage import queries as usage
 
+UNTIL_NEXT = dt.timedelta(hours=26)
+"""From one night to the next, and two hours for a worker that is late."""
 LOG_DAYS = 89
 """Files of logs: nothing that is written into reaches ninety days."""
 MAIL_DAYS = 30
@@ -22,12 +28,19 @@ _FOLDERS = {"logs": LOG_DAYS, "mail": MAIL_DAYS}
 @schedule("apply_periods", every_s=24 * 3600, purpose="legal")
 def apply_periods(context: Context) -> None:
     """Take what is past its period. A run that was killed goes on where it was: batches are kept."""
-    run(timezone.now())
+    tonight()
 
 
-def run(now: dt.datetime) -> dict[str, int]:
-    """Rows and files gone, by table or folder."""
-    gone = retention.run(now)
+def tonight() -> dict[str, int]:
+    """What comes due before the next night goes tonight: no period is ever exceeded."""
+    return run(timezone.now(), ahead=UNTIL_NEXT)
+
+
+def run(now: dt.datetime, ahead: dt.timedelta = dt.timedelta(0)) -> dict[str, int]:
+    """Rows and files gone, by table or folder; rows also that come due within ``ahead``."""
+    gone = retention.run(now + ahead)
+    if keys := _end_days(now + ahead):
+        gone["keys of days"] = keys
     if ended := statutory.end_years(now):
         gone["fiscal years"] = len(ended)
     days = policy_queries.get_current().policy.keep
@@ -37,6 +50,17 @@ def run(now: dt.datetime) -> dict[str, int]:
     for name, limit in _FOLDERS.items():
         files = _drop_files(Path(settings.ENV.home) / name, now - dt.timedelta(days=limit))
         gone |= {name: files} if files else {}
+    return gone
+
+
+def _end_days(now: dt.datetime) -> int:
+    """Destroy the keys of days whose calls are gone; a day with a call that is held keeps its key."""
+    days = policy_queries.get_current().policy.keep["calls"].days
+    before = day_of(to_micros(now - dt.timedelta(days=days))) + 1
+    gone = log_keys.destroy(log_keys.CALLS, before, usage.days_of_calls(before))
+    if gone and connection.vendor == "sqlite":
+        with connection.cursor() as cursor:  # else what was deleted stays readable in the log of writes
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return gone
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -146,25 +146,27 @@ def _make(one: Daily, day: int, alias: str) -> None:
         )
 
 
+Free = Callable[[models.QuerySet[Any]], models.QuerySet[Any]]
+
+
 def drop_before(
-    model: type[models.Model], day: int, held: models.QuerySet[Any] | None = None, batch: int = BATCH
+    model: type[models.Model], day: int, free: Free | None = None, batch: int = BATCH
 ) -> tuple[int, int]:
     """Throw away all days of a table before ``day``: (rows deleted one by one, partitions dropped).
 
-    Rows of ``held`` stay, and so does the partition of a day that has such rows. Batches commit
-    one by one and a partition goes whole, so a run that was killed has done less and no harm. A
-    partition that somebody reads for long is left for the next run.
+    ``free`` narrows rows to those that may go; a day with others keeps its partition. Batches
+    commit one by one and a partition goes whole, so a run that was killed has done less and no
+    harm. The rows of a partition that somebody reads for long go one by one.
     """
     one = _DAILY[model._meta.db_table]
     dropped = 0
     for old in [part for part in parts(one) if part < day]:
         bounds = {f"{one.column}__gte": old * DAY_US, f"{one.column}__lt": (old + 1) * DAY_US}
-        if held is None or not held.filter(**bounds).exists():
+        rows = model._base_manager.filter(**bounds)
+        if free is None or not rows.exclude(pk__in=free(rows).values("pk")).exists():
             dropped += _drop(one, old)
     rows = model._base_manager.filter(**{f"{one.column}__lt": day * DAY_US})
-    if held is not None:
-        rows = rows.exclude(pk__in=held.values("pk"))
-    return delete_rows(rows, batch), dropped
+    return delete_rows(free(rows) if free else rows, batch), dropped
 
 
 def _drop(one: Daily, day: int) -> int:

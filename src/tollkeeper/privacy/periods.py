@@ -13,8 +13,9 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from tollkeeper.core.personal import OnErasure
 from tollkeeper.core.policy_schema import Policy
+from tollkeeper.kit import retiring
 from tollkeeper.privacy import holds
-from tollkeeper.privacy.discovery import follow, installed_models, inventory, rows_of
+from tollkeeper.privacy.discovery import follow, installed_models, inventory, rows_of, split_number
 
 _STAYS = (OnErasure.KEEP, OnErasure.PSEUDONYM, OnErasure.VAULT)
 
@@ -104,7 +105,12 @@ def held() -> dict[str, list[uuid.UUID]]:
     return holds.held_subjects()
 
 
-def _free(rows: models.QuerySet[Any], period: Period) -> models.QuerySet[Any]:
+def is_held(label: str) -> bool:
+    """Whether a hold order keeps any row of a table."""
+    return label in held() or label in holds.held_years()
+
+
+def free(rows: models.QuerySet[Any], period: Period) -> models.QuerySet[Any]:
     """Without the rows that a hold order keeps."""
     for subject in held().get(period.label, ()):
         rows = rows.exclude(pk__in=rows_of(period.label, subject).values("pk"))
@@ -124,6 +130,17 @@ def _not_needed(rows: models.QuerySet[Any], period: Period, now: dt.datetime) ->
                 below = below.exclude(pk__in=ready.order_by().values("pk"))
         rows = rows.exclude(models.Exists(below))
     return rows
+
+
+def _somebodys(rows: models.QuerySet[Any], label: str) -> models.QuerySet[Any]:
+    """Rows that lead to a person, by a link or by the number of a customer."""
+    entry = inventory().models[label]
+    if entry.kind == "number":
+        column, other, onward = split_number(entry.path)
+        owned = other._base_manager.filter(**{f"{onward.replace('.', '__')}__isnull": False})
+        return rows.filter(**{f"{column}__in": owned.values("pk")})
+    path = leads(label)
+    return rows.filter(**{f"{path}__isnull": False}) if path else rows
 
 
 def leads(label: str) -> str:
@@ -154,9 +171,10 @@ def due(period: Period, now: dt.datetime) -> models.QuerySet[Any] | None:
     lookup, limit = _before(period, now)
     rows = installed_models()[period.label]._base_manager.filter(**{lookup: limit})
     if period.then == "anonymise":
-        path = leads(period.label)
-        return _free(rows.filter(**{f"{path}__isnull": False}) if path else rows, period)
-    return _not_needed(_free(rows, period), period, now)
+        rows = free(_somebodys(rows, period.label), period)
+        way = retiring.way_of(period.label)
+        return way.narrow(rows, now - dt.timedelta(days=period.days)) if way else rows
+    return _not_needed(free(rows, period), period, now)
 
 
 def oldest(period: Period) -> Any:

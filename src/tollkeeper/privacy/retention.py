@@ -1,8 +1,10 @@
 """What has run out goes: every rule of the policy over every table of the inventory, every night.
 
 Farthest tables first, in batches that each commit, so that a run that was killed has simply
-done less and the next one goes on. Left alone is what a hold order names, and a row that
-another table still needs: an order whose invoice the tax law keeps.
+done less and the next one goes on. A table that is kept by the day goes by whole days, the
+day in which the period began with them, so that nothing comes due before the next night. Left
+alone is what a hold order names, and a row that another table still needs: an order whose
+invoice the tax law keeps.
 """
 
 from __future__ import annotations
@@ -15,17 +17,17 @@ from typing import Any
 
 from django.db import models, transaction
 
+from tollkeeper.core.addresses import day_of
 from tollkeeper.core.personal import OnErasure
 from tollkeeper.core.policy_schema import Policy
-from tollkeeper.kit import append_only
+from tollkeeper.kit import append_only, daily, retiring
+from tollkeeper.kit.fields import to_micros
 from tollkeeper.privacy import periods, policy_queries
-from tollkeeper.privacy.discovery import follow, installed_models, inventory
+from tollkeeper.privacy.discovery import follow, installed_models, inventory, split_number
 
 BATCH = 5_000
 BY_SEGMENT = frozenset({"trail.Entry"})
 """The audit trail goes in whole months under a closing head: see ``flows.trail``."""
-BY_LEDGER = frozenset({"usage.Grant", "usage.Entry", "usage.Code"})
-"""Units that are still owed hang on these rows; they are shown as due and not taken by themselves."""
 _STAYS = (OnErasure.KEEP, OnErasure.VAULT)
 
 
@@ -77,9 +79,27 @@ def run(now: dt.datetime, batch: int = BATCH) -> dict[str, int]:
         if link := _owner_link(period):
             _add(gone, period.label, _detach(period, link, now, batch))
     for period in found:
-        if period.label not in BY_LEDGER and not _owner_link(period):
+        if not _owner_link(period) and not retiring.way_of(period.label):
             _add(gone, period.label, _purge(period, now, batch))
+    return gone | _retire(found, now)
+
+
+def _retire(found: list[periods.Period], now: dt.datetime) -> dict[str, int]:
+    """Tables with a way of their own; all that goes in one run belongs to the same nobody."""
+    gone: dict[str, int] = {}
+    nobody = 0
+    for period in found:
+        way = retiring.way_of(period.label)
+        if way is None or not (rows := due_rows(period, now)).exists():
+            continue
+        nobody = nobody or _nobody(period.label)
+        _add(gone, period.label, way.take(rows, now - dt.timedelta(days=period.days), nobody))
     return gone
+
+
+def _nobody(label: str) -> int:
+    _, other, _ = split_number(inventory().models[label].path)
+    return int(other._base_manager.create().pk)
 
 
 def _add(gone: dict[str, int], label: str, number: int) -> None:
@@ -138,6 +158,8 @@ def _leave_with(label: str) -> Iterator[tuple[str, str]]:
 
 def _purge(period: periods.Period, now: dt.datetime, batch: int) -> int:
     model = installed_models()[period.label]
+    if daily.find(model._meta.db_table):
+        return _drop_days(model, period, now, batch)
     rows = due_rows(period, now)
     gone = 0
     while keys := list(rows.order_by().values_list("pk", flat=True)[:batch]):
@@ -146,6 +168,15 @@ def _purge(period: periods.Period, now: dt.datetime, batch: int) -> int:
                 stack.enter_context(append_only.cleared(model._meta.db_table, "retention"))
             gone += _delete(model, keys)
     return gone
+
+
+def _drop_days(model: type[models.Model], period: periods.Period, now: dt.datetime, batch: int) -> int:
+    """Rows and partitions that went; of a partition nobody counts the rows."""
+    free: daily.Free | None = (
+        (lambda rows: periods.free(rows, period)) if periods.is_held(period.label) else None
+    )
+    before = day_of(to_micros(now - dt.timedelta(days=period.days))) + 1
+    return sum(daily.drop_before(model, before, free, batch))
 
 
 def _delete(model: type[models.Model], keys: list[Any]) -> int:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from django.db.models import Q, Sum
 from django.utils import timezone
 
+from tollkeeper.core.addresses import DAY_US, day_of
 from tollkeeper.core.charges import Outcome
+from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.usage.models import Call, Day
 
 
@@ -146,6 +148,14 @@ def _call(call: Call) -> CallRow:
         bytes_out=call.bytes_out,
         model=call.model,
     )
+
+
+def days_of_calls(before: int) -> set[int]:
+    """Days (counted from 1970-01-01) before ``before`` from which calls are still there."""
+    instants = Call.objects.filter(called_at__lt=from_micros(before * DAY_US)).values_list(
+        "called_at", flat=True
+    )
+    return {day_of(to_micros(at)) for at in instants.order_by().distinct().iterator()}
 
 
 def totals(customer_id: int) -> Totals:

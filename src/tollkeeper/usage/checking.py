@@ -77,11 +77,10 @@ def _grants(sums: dict[tuple[int, str, str], int]) -> Iterator[Fault]:
 
 
 def _leases(sums: dict[tuple[int, str, str], int]) -> Iterator[Fault]:
-    held = {
-        account.partition(":")[2]: total
-        for (_, _, account), total in sums.items()
-        if account.startswith("held:")
-    }
+    held: defaultdict[str, int] = defaultdict(int)
+    for (_, _, account), total in sums.items():
+        if account.startswith("held:"):
+            held[account.partition(":")[2]] += total
     for lease in Lease.objects.order_by("pk").iterator(2000):
         left = lease.amount - lease.settled if lease.state == "open" else 0
         found = held.pop(lease.pk, 0)

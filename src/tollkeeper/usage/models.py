@@ -10,12 +10,15 @@ from django.db import models
 from django.db.models import F, Q
 
 from tollkeeper.core import states
-from tollkeeper.kit import append_only, daily
+from tollkeeper.kit import append_only, daily, retiring
 from tollkeeper.kit.fields import EpochField
 
 append_only.guard("usage_txn")
 append_only.guard("usage_entry", columns=("txn_id", "account", "unit", "amount"))
 daily.by_day("usage_call", "called_at")
+retiring.declare("usage.Grant", "tollkeeper.usage.carrying.Grants")
+retiring.declare("usage.Entry", "tollkeeper.usage.carrying.Entries")
+retiring.declare("usage.Code", "tollkeeper.usage.carrying.Codes")
 
 
 class Grant(models.Model):

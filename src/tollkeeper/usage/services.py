@@ -1,6 +1,7 @@
 """Verbs that write units and calls. Each runs inside the caller's transaction, or makes one."""
 
 from tollkeeper.usage.alerts import raise_alerts, raise_endings
+from tollkeeper.usage.carrying import carry_forward
 from tollkeeper.usage.checking import Fault, check_book, rebuild
 from tollkeeper.usage.codes import BadCode, cancel_batch, make_codes, redeem
 from tollkeeper.usage.grants import (
@@ -21,6 +22,7 @@ __all__ = [
     "Fault",
     "Taken",
     "cancel_batch",
+    "carry_forward",
     "change_cap",
     "check_book",
     "claw_back",
