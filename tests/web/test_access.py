@@ -25,6 +25,7 @@ POST_ONLY = {
     "console_plan_pause",
     "console_privacy_copy",
     "console_privacy_choose",
+    "console_privacy_restrict",
     "desk_order_ask",
     "desk_order_clear",
     "desk_order_refund",

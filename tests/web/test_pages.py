@@ -41,6 +41,7 @@ ELSEWHERE = (
     "desk/ticket",
     "desk/request",
     "desk/privacy",
+    "desk/customer_restricted",
     "storefront/letter",
     "storefront/report",
     "storefront/request",

@@ -66,20 +66,23 @@ def restrict(
     from tollkeeper.flows import restriction
 
     restriction.restrict(find(subject), keep_service=keep_service)
-    typer.echo("Restricted; `tollkeeper rights lift` ends it, after you told the person.")
+    typer.echo("Restricted; `tollkeeper rights lift` tells the person, then ends it.")
 
 
 @app.command()
 def lift(subject: Subject) -> None:
-    """End a restriction. Tell the person first (Art. 18(3) GDPR).
+    """Tell the person that their restriction ends, then end it (Art. 18(3) GDPR).
 
     Example: tollkeeper rights lift ada@example.org
     """
     start()
     from tollkeeper.flows import restriction
 
-    restriction.lift(find(subject))
-    typer.echo("Lifted.")
+    try:
+        restriction.tell_and_lift(find(subject))
+    except restriction.NotTold as no:
+        raise Refused(str(no)) from None
+    typer.echo("The person was told, and the restriction is lifted.")
 
 
 @app.command()

@@ -30,6 +30,7 @@ from tollkeeper.kit.jobs import enqueue
 from tollkeeper.kit.models import Job
 from tollkeeper.kit.trail.models import Disclosure
 from tollkeeper.privacy import discovery
+from tollkeeper.sales.models import Order, Subscription, SubscriptionPeriod
 from tollkeeper.usage import services as usage
 
 SUMMARY = "A restricted person beside a free one: no job and no page changes, mails or sends anything."
@@ -86,20 +87,53 @@ def _addresses(resolver: URLResolver, head: str = "/") -> list[str]:
     return found
 
 
-def _pages(person: _people.Person, scene: Scene) -> tuple[int, int]:
-    """Open every page as an operator, and the restricted person's own page on the desk. Pages, failures."""
+def _signed_in(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client
+
+
+def _pages(person: _people.Person, own: Client, scene: Scene) -> tuple[int, int, int]:
+    """Open every page as an operator and as the restricted person, and their own on the desk.
+
+    Pages, failures, and pages of the console that led the person to their rights.
+    """
     staff = services.create_person("operator@example.org", None, is_staff=True)
     Authenticator.objects.create(user=staff, type="totp", data={"secret": "x"})
-    client = Client(raise_request_exception=False)
-    client.force_login(staff, backend=settings.AUTHENTICATION_BACKENDS[0])
     public = accounts.get_customer(person.customer).public_id
     pages = [path for path in _addresses(get_resolver()) if "logout" not in path]
-    pages.append(f"/desk/customers/{public}/")
-    answers = [client.get(path).status_code for path in pages]
-    broken = [path for path, status in zip(pages, answers, strict=True) if status >= 500]
+    desk = [*pages, f"/desk/customers/{public}/"]
+    broken, closed = [], 0
+    for client, paths in ((_signed_in(staff), desk), (own, pages)):
+        for path in paths:
+            answer = client.get(path)
+            broken += [path] if answer.status_code >= 500 else []
+            led = client is own and answer.headers.get("Location") == "/console/privacy/"
+            closed += led and path.startswith("/console/")
     for path in broken:
         scene.say(0, 0, f"broken: {path}")
-    return len(pages), len(broken)
+    return len(desk) + len(pages), len(broken), closed
+
+
+def _renews(person: _people.Person) -> int:
+    """A plan that renews by itself, due since yesterday."""
+    now = timezone.now()
+    order = Order.objects.filter(customer_id=person.customer).earliest("pk")
+    line = order.lines.get()
+    plan = Subscription.objects.create(
+        customer_id=person.customer, plan="house", plan_version=1, price="month", period="month",
+        terms=line.terms, title="House", currency="EUR", amount_minor=0, provider="free", state="active",
+        anchor_at=now - dt.timedelta(days=32),
+    )  # fmt: skip
+    SubscriptionPeriod.objects.create(
+        subscription=plan, number=0, starts_at=now - dt.timedelta(days=32),
+        ends_at=now - dt.timedelta(days=1), order=order, source=f"drill:{plan.pk}",
+    )  # fmt: skip
+    return plan.pk
+
+
+def _periods(plan: int) -> int:
+    return SubscriptionPeriod.objects.filter(subscription_id=plan).count()
 
 
 def run(scene: Scene) -> Outcome:
@@ -114,11 +148,13 @@ def run(scene: Scene) -> Outcome:
             key=f"ends:{person.customer}", customer_id=person.customer, unit="calls", amount=50 * MICRO,
             effective_at=timezone.now() - dt.timedelta(days=60), expires_at=soon, source="drill",
         )  # fmt: skip
+    plans = {person.subject: _renews(person) for person in (bound, free)}
+    own = _signed_in(User.objects.get(pk=bound.subject))
     restriction.restrict(bound.subject)
     before, letters, sent = _prints(bound), _letters(bound), _sent(bound)
     free_letters = _letters(free)
     kinds, failed = _jobs(scene)
-    pages, broken = _pages(bound, scene)
+    pages, broken, closed = _pages(bound, own, scene)
     after = _prints(bound)
     changed = sorted(label for label in before if before[label] != after[label])
     wrote = _letters(bound) - letters
@@ -129,12 +165,16 @@ def run(scene: Scene) -> Outcome:
         "jobs_failed": failed,
         "pages": pages,
         "pages_broken": broken,
+        "pages_closed_to_them": closed,
         "touched": touched,
         "changed_tables": " ".join(changed) or None,
         "letters": wrote,
         "letters_to_the_free_one": _letters(free) - free_letters,
         "sent_out": left,
+        "periods_opened": _periods(plans[bound.subject]) - 1,
+        "periods_opened_for_the_free_one": _periods(plans[free.subject]) - 1,
         "still_stored": int(User.objects.filter(pk=bound.subject).exists()),
     }
-    held = not touched and not failed and not broken
-    return Outcome(held and int(str(figures["letters_to_the_free_one"])) > 0, figures)
+    held = not touched and not failed and not broken and closed > 0
+    alive = ("letters_to_the_free_one", "periods_opened_for_the_free_one")
+    return Outcome(held and all(int(str(figures[name])) > 0 for name in alive), figures)

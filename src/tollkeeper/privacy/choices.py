@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 
-from tollkeeper.privacy import policy_queries
+from tollkeeper.privacy import policy_queries, restrictions
 from tollkeeper.privacy.models import Choice
 
 GPC = "sale"
@@ -67,7 +67,15 @@ def choose(
 
 
 def may(subject: uuid.UUID, purpose: str) -> bool:
-    """Whether a person's data may be used for a purpose now.
+    """Whether a person's data may be used for a purpose now: they allow it, and no restriction stops it.
+
+    Raises :class:`UnknownPurpose`.
+    """
+    return allows(subject, purpose) and restrictions.processable(subject, purpose)
+
+
+def allows(subject: uuid.UUID, purpose: str) -> bool:
+    """What a person chose about a purpose.
 
     Consent must have been given and not withdrawn; other bases hold until objected to.
     Raises :class:`UnknownPurpose`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 from django.db import transaction
@@ -35,6 +36,34 @@ def lift(subject: uuid.UUID) -> bool:
         if gone:
             audit.record("subject.lift", subject=subject, object="privacy.Restriction")
     return bool(gone)
+
+
+def note_stopped(subject: uuid.UUID, code: str) -> None:
+    """Remember which plans stand still for a restriction; what is remembered already is added to."""
+    row = Restriction.objects.filter(subject_id=subject).first()
+    if row is not None:
+        row.stopped = ":".join(filter(None, (row.stopped, code)))
+        row.save(update_fields=["stopped"])
+
+
+def forget_stopped(subject: uuid.UUID) -> None:
+    """The plans go on: nothing is remembered of them."""
+    Restriction.objects.filter(subject_id=subject).update(stopped="")
+
+
+def stopped(subject: uuid.UUID) -> str:
+    """The code of the plans that stand still for a restriction."""
+    return Restriction.objects.filter(subject_id=subject).values_list("stopped", flat=True).first() or ""
+
+
+def limited(subject: uuid.UUID | None) -> bool:
+    """Whether a person asked for storage alone, without going on with their service."""
+    return subject is not None and Restriction.objects.filter(subject_id=subject, keep_service=False).exists()
+
+
+def find(subject: uuid.UUID) -> tuple[dt.datetime, bool] | None:
+    """Since when a person is restricted, and whether their service goes on."""
+    return Restriction.objects.filter(subject_id=subject).values_list("since", "keep_service").first()
 
 
 def restricted(subject: uuid.UUID | None) -> bool:

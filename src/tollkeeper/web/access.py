@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,22 +16,40 @@ from django.views.decorators.cache import never_cache
 
 from tollkeeper.accounts import queries as accounts_queries
 from tollkeeper.accounts import services as accounts
+from tollkeeper.privacy import restrictions
 
 P = ParamSpec("P")
 View = Callable[..., HttpResponse]
+again: Callable[[View], View] = reauthentication_required
+"""The password or a factor once more, unless it was given a moment ago."""
+
+
+STILL_OPEN = ("console_privacy", "console_support", "console_ticket", "console_settings")
+"""Beginnings of the names of pages that somebody sees whose data may only be stored: their rights."""
+
+
+def led_to_rights(request: HttpRequest) -> HttpResponse | None:
+    """Where a signed-in person goes whose data may only be stored; None for everybody else."""
+    match = request.resolver_match
+    name = (match.url_name if match is not None else None) or ""
+    if name.startswith(STILL_OPEN) or not restrictions.limited(request.user.pk):
+        return None
+    messages.info(request, _("You asked us to only store your data. Lift that here to go on."))
+    return redirect("console_privacy")
 
 
 def for_customer(view: Callable[Concatenate[HttpRequest, int, P], HttpResponse]) -> View:
     """The view gets the id of the signed-in person's customer; strangers are asked to sign in.
 
     A page of a customer is never kept by a cache. What belongs to somebody else is looked
-    up by this id and therefore simply not found.
+    up by this id and therefore simply not found. Whose data is restricted to storage is led
+    to the privacy centre from everywhere but their rights.
     """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person: Any = request.user
-        return view(request, accounts.ensure_customer(person), *args, **kwargs)
+        return led_to_rights(request) or view(request, accounts.ensure_customer(person), *args, **kwargs)
 
     return never_cache(login_required(guarded))
 

@@ -27,7 +27,7 @@ from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
 from tollkeeper.web import stations
-from tollkeeper.web.access import for_customer
+from tollkeeper.web.access import for_customer, led_to_rights
 from tollkeeper.web.context import CHOSEN
 
 log = logging.getLogger("tollkeeper.checkout")
@@ -52,6 +52,8 @@ def checkout(request: HttpRequest, plan: str, price: str) -> HttpResponse:
         request.session[CHOSEN] = [plan, price]
         return redirect_to_login(request.get_full_path(), reverse("account_signup"))
     request.session.pop(CHOSEN, None)
+    if (elsewhere := led_to_rights(request)) is not None:
+        return elsewhere
     customer_id = accounts.ensure_customer(request.user)
     wanted = _wanted(request)
     refusal, quote = "", None

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.flows import copies as copy_flow
 from tollkeeper.flows import erasure
 from tollkeeper.kit import egress
-from tollkeeper.privacy import choices, copies, periods, policy_queries, requests
+from tollkeeper.privacy import choices, copies, periods, policy_queries, requests, restrictions
 from tollkeeper.privacy.copying import WHOLE, Span
 from tollkeeper.web import copies as fetching
 from tollkeeper.web.access import View, for_customer
@@ -45,7 +45,7 @@ def _purposes(user: Any) -> list[dict[str, Any]]:
     """Purposes that one may object to or consent to, with what was chosen."""
     policy = policy_queries.get_current().policy
     return [
-        {"name": name, "purpose": purpose, "on": choices.may(user.pk, name)}
+        {"name": name, "purpose": purpose, "on": choices.allows(user.pk, name)}
         for name, purpose in policy.purposes.items()
         if purpose.basis in (_BY_INTEREST, "consent")
     ]
@@ -73,6 +73,7 @@ def centre(request: HttpRequest, customer_id: int) -> HttpResponse:
         "wanted": Wanted(auto_id="wanted_%s"),
         **_copies(user),
         "hours": policy.clocks.closure_cool_off_hours,
+        "restricted": restrictions.find(user.pk),
     }
     return render(request, "console/privacy.html", values)
 
