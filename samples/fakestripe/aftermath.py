@@ -90,6 +90,8 @@ class Aftermath(Bank):
         with self.store.lock:
             self.store.put("hidden", name, {**self.row("hidden", name), "outcome": outcome})
             sub = self.row("subscription", name)
+            sub["default_payment_method"] = f"pm_{name[4:]}"
+            self.store.put("subscription", name, sub)
             self.say("payment_method.attached", {"id": self.name("pm"), "object": "payment_method"})
             if sub["status"] == "past_due":
                 self.collect(sub)

@@ -79,6 +79,7 @@ class Site:
                 Route("/c/pay/{name}", self.checkout, methods=["GET"]),
                 Route("/c/pay/{name}", self.pay, methods=["POST"]),
                 Route("/c/pay/{name}/second-step", self.second_step, methods=["POST"]),
+                Route("/i/{name}", self.bill, methods=["GET", "POST"]),
                 Route("/p/session/{name}", self.portal, methods=["GET"]),
                 Route("/p/session/{name}", self.portal_act, methods=["POST"]),
                 Route("/fake/knobs", self.knobs, methods=["GET", "POST"]),
@@ -171,6 +172,22 @@ class Site:
         if form.get("answer") != "yes":
             return self._again(session, "not_authenticated")
         return await self._pay(session, "ok")
+
+    async def bill(self, request: Request) -> Response:
+        """GET shows an invoice, POST pays it."""
+        row = self.engine.store.get("invoice", request.path_params["name"])
+        if row is None or row["status"] != "open":
+            return HTMLResponse(pages.over(None), 410 if row else 404, HEADERS)
+        problem = ""
+        if request.method == "POST":
+            outcome, problem = _outcome(await self._form(request))
+            if not problem:
+                paid = await run_in_threadpool(self.engine.bank.pay_bill, row["id"], outcome)
+                if paid:
+                    return HTMLResponse(pages.page("Paid", '<main class="note"><h2>Paid.</h2></main>'))
+                problem = "generic_decline"
+        text = pages.bill(row, problem, self._token(row["id"]))
+        return HTMLResponse(text, 402 if problem else 200, HEADERS)
 
     def _again(self, session: Row, problem: str) -> Response:
         return HTMLResponse(self._page(session, problem), 402, HEADERS)

@@ -153,6 +153,8 @@ class Bank:
         session.update(status="complete", payment_status="no_payment_required", url=None)
         names = self.name("sub"), self.name("si")
         sub = objects.subscription(*names, now, session, ends, hidden["metadata"], trial=True)
+        if outcome == "none":
+            sub["default_payment_method"] = None
         self.store.put("hidden", sub["id"], {"outcome": outcome, "number": 0})
         self.store.put("subscription", sub["id"], sub)
         bill = self.bill(sub, 0, "subscription_create")

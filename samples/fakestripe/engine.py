@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from samples.fakestripe import forms, objects
-from samples.fakestripe.aftermath import Aftermath
+from samples.fakestripe.bills import Bills, Declined
 from samples.fakestripe.courier import Courier
 from samples.fakestripe.schema import BadRequest, validate
+from samples.fakestripe.sessions import check_items, trial_days
 from samples.fakestripe.store import Row, Store
 
 LONGEST_KEY = 255
@@ -49,7 +50,8 @@ class Engine:
         self.store = store or Store()
         self.base = base.rstrip("/")
         self.courier = courier or Courier(self.store)
-        self.bank = Aftermath(self.store, self.courier.take, chance, clock)
+        self.bank = Bills(self.store, self.courier.take, chance, clock)
+        self.bank.base = self.base
         self.requests: list[tuple[str, str]] = []
         self.lose_next = 0
         self.fail_next = 0
@@ -79,6 +81,11 @@ class Engine:
             ),
             ("post", "/v1/billing_portal/sessions", self._open_portal),
             ("post", "/v1/disputes/{}", self._answer_dispute),
+            ("post", "/v1/invoices", self.bank.write),
+            ("post", "/v1/invoiceitems", self.bank.add),
+            ("post", "/v1/invoices/{}/finalize", self.bank.finalize),
+            ("post", "/v1/invoices/{}/pay", self.bank.collect_bill),
+            ("post", "/v1/invoices/{}/void", self.bank.void),
             *reads("session", "/v1/checkout/sessions"),
             *reads("intent", "/v1/payment_intents"),
             *reads("charge", "/v1/charges"),
@@ -143,6 +150,8 @@ class Engine:
         try:
             answer = json.dumps(self._route(method, path, query, body))
         except BadRequest as error:
+            if isinstance(error, Declined):
+                return self._error(402, "card_error", error.message, "", error.code)
             status = 404 if error.code == "resource_missing" else 400
             return self._error(status, "invalid_request_error", error.message, error.param, error.code)
         if again:
@@ -238,7 +247,7 @@ class Engine:
     def _open_session(self, fields: Row) -> Row:
         now, mode = self.bank.now(), fields.get("mode", "")
         items = fields.get("line_items") or []
-        _check_items(mode, items)
+        check_items(mode, items)
         if not fields.get("success_url"):
             raise BadRequest("success_url is needed", "success_url", "parameter_missing")
         ends = fields.get("expires_at", now + 86_400)
@@ -253,7 +262,7 @@ class Engine:
             raise BadRequest("The amount is too small.", "line_items", "amount_too_small")
         name = self.bank.name("cs_test")
         source = fields.get("payment_intent_data" if mode == "payment" else "subscription_data") or {}
-        trial = _trial_days(mode, fields, source)
+        trial = trial_days(mode, fields, source)
         row = objects.session(name, now, fields, 0 if trial else total, f"{self.base}/c/pay/{name}")
         self.store.put("hidden", name, {"metadata": source.get("metadata", {}), "trial_days": trial})
         self.store.put("session", name, row)
@@ -353,39 +362,3 @@ def _in_range(value: int, wanted: Any) -> bool:
         "lte": int.__le__,
     }
     return all(tests[name](value, bound) for name, bound in wanted.items())
-
-
-def _trial_days(mode: str, fields: Row, source: Row) -> int:
-    """How long a trial lasts; 0 without one."""
-    days = int(source.get("trial_period_days", 0))
-    if "trial_period_days" in source and not 1 <= days <= 730:
-        raise BadRequest("trial_period_days is 1 to 730", "subscription_data[trial_period_days]")
-    if fields.get("payment_method_collection") == "if_required":
-        if mode != "subscription":
-            raise BadRequest("payment_method_collection goes with mode=subscription", "mode")
-        ending = (source.get("trial_settings") or {}).get("end_behavior") or {}
-        if days and ending.get("missing_payment_method") not in ("cancel", "pause"):
-            raise BadRequest(
-                "say what happens when a trial ends without a payment method", "subscription_data"
-            )
-    return days
-
-
-def _check_items(mode: str, items: list[Row]) -> None:
-    """What the types cannot say about the lines of a session."""
-    if mode not in ("payment", "subscription") or not items:
-        raise BadRequest("mode and line_items are needed here", "mode", "parameter_missing")
-    for item in items:
-        price = item.get("price_data") or {}
-        if "unit_amount" not in price or "product_data" not in price:
-            raise BadRequest(
-                "price_data needs unit_amount and product_data", "line_items", "parameter_missing"
-            )
-        if price["unit_amount"] < 0 or item.get("quantity", 1) < 1:
-            raise BadRequest("amounts and quantities are positive", "line_items")
-        if ("recurring" in price) != (mode == "subscription"):
-            raise BadRequest("recurring prices go with mode=subscription", "mode")
-    if any(len(item["price_data"]["currency"]) != 3 for item in items):
-        raise BadRequest("Invalid currency.", "line_items", "invalid_currency")
-    if len({item["price_data"]["currency"] for item in items}) > 1:
-        raise BadRequest("all prices need the same currency", "line_items")

@@ -178,6 +178,7 @@ def subscription(
         "created": now,
         "currency": source["currency"],
         "customer": source["customer"],
+        "default_payment_method": f"pm_{name[4:]}",
         "ended_at": None,
         "items": listing(
             f"/v1/subscription_items?subscription={name}",
@@ -229,6 +230,45 @@ def invoice(name: str, now: int, sub: Row, amount: int, reason: str, lines: list
         "period_end": sub["items"]["data"][0]["current_period_end"],
         "status": "open",
         "total": amount,
+    }
+
+
+def bill(name: str, now: int, fields: Row) -> Row:
+    """A draft of an invoice that no subscription made."""
+    return {
+        "id": name,
+        "object": "invoice",
+        "amount_due": 0,
+        "amount_paid": 0,
+        "amount_remaining": 0,
+        "attempt_count": 0,
+        "billing_reason": "manual",
+        "created": now,
+        "currency": fields["currency"],
+        "customer": fields["customer"],
+        "hosted_invoice_url": None,
+        "lines": listing(f"/v1/invoices/{name}/lines", []),
+        "livemode": False,
+        "metadata": fields.get("metadata", {}),
+        "next_payment_attempt": None,
+        "parent": None,
+        "period_start": now,
+        "period_end": now,
+        "status": "draft",
+        "total": 0,
+    }
+
+
+def bill_line(name: str, now: int, fields: Row) -> Row:
+    """A line of such an invoice."""
+    return {
+        "id": name,
+        "object": "line_item",
+        "amount": fields["amount"],
+        "currency": fields["currency"],
+        "description": fields.get("description"),
+        "invoice": fields["invoice"],
+        "period": {"start": now, "end": now},
     }
 
 

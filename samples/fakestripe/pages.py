@@ -125,6 +125,23 @@ def second_step(session: Row, token: str) -> str:
     )
 
 
+def bill(row: Row, problem: str = "", token: str = "") -> str:
+    """The page where an invoice is paid by hand."""
+    bad = f'<p class="bad" role="alert">{escape(DECLINES.get(problem, problem))}</p>' if problem else ""
+    lines = "".join(f"<p>{escape(line['description'] or '')}</p>" for line in row["lines"]["data"])
+    due = _amount(row["amount_due"], row["currency"])
+    return page(
+        "Invoice",
+        f'<main class="note"><h2>Invoice</h2>{lines}{bad}'
+        f'<form method="post" action="/i/{row["id"]}" autocomplete="off">'
+        f'<input type="hidden" name="token" value="{escape(token, quote=True)}">'
+        '<label>Card number <input type="text" name="number" inputmode="numeric" maxlength="23" '
+        'value="4242 4242 4242 4242"></label>'
+        f'<button type="submit" name="pay" value="1">Pay {due}</button>'
+        "</form></main>",
+    )
+
+
 def over(session: Row | None) -> str:
     """A session that cannot be paid (any more)."""
     words = {

@@ -37,6 +37,7 @@ SERVICES = (
     "_refund_service.py",
     "_dispute_service.py",
     "_invoice_service.py",
+    "_invoice_item_service.py",
     "_subscription_service.py",
     "_event_service.py",
     "_balance_service.py",

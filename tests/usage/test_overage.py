@@ -76,3 +76,14 @@ def test_only_allowances_have_caps() -> None:
     plan = services.issue_grant(key="plan", customer_id=7, unit=UNIT, amount=100, source="line:1")
     with pytest.raises(Grant.DoesNotExist):
         services.change_cap(key="a", grant_id=plan, cap=80)
+
+
+def test_what_ran_out_before_it_is_closed_is_not_counted_as_used() -> None:
+    allowance = allow(50)
+    spend(Gate(), 30)
+    ends = Grant.objects.get(pk=allowance).expires_at
+    assert ends is not None
+    services.expire_grants(ends)
+    assert queries.allowance_used(allowance) == 30
+    assert services.close_allowance(allowance) == 30
+    assert services.check_book() == []

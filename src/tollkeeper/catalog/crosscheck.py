@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tollkeeper.catalog.schema import Plan, Route, ShopFile
+from tollkeeper.catalog.schema import Overage, Plan, Route, ShopFile
 from tollkeeper.core import money
 from tollkeeper.core.toml_lines import Path
 
@@ -95,6 +95,7 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
     if plan.kind == "subscription" and plan.period is None:
         yield here, "a subscription needs a period", 'add period = "month"'
     yield from _options(here, plan)
+    yield from _beyond(here, plan)
     yield from _supply(shop, here, plan, known)
     yield from _limits(here, plan)
     yield from _names(shop, here, plan)
@@ -109,6 +110,37 @@ def _options(here: Path, plan: Plan) -> Iterator[Finding]:
         yield (*here, "trial"), "what is given once cannot be tried", 'use grants with per = "period"'
     if plan.trial is not None and plan.trial.units == 0:
         yield (*here, "trial", "units"), "a trial without units", "write how many, or remove it"
+
+
+def _beyond(here: Path, plan: Plan) -> Iterator[Finding]:
+    """Overage and carry-over."""
+    by_period = any(grant.per == "period" for grant in plan.grants)
+    for name, there in (("overage", plan.overage is not None), ("carry_over", bool(plan.carry_over))):
+        if there and (plan.kind != "subscription" or not by_period):
+            yield (*here, name), "goes with units by the period", "make the plan a subscription, or remove it"
+        elif there and plan.provisioner != "gate_key":
+            yield (*here, name), "needs our own gate, which counts the units", "remove it"
+    if plan.overage is not None:
+        wanted = {price.currency for price in plan.prices}
+        yield from _overage_prices((*here, "overage"), plan.overage, wanted)
+
+
+def _overage_prices(place: Path, overage: Overage, wanted: set[str]) -> Iterator[Finding]:
+    if not overage.per:
+        yield (*place, "per"), "a price for no units", "write how many units the price is for"
+    for currency in sorted(wanted - {price.currency for price in overage.prices}):
+        yield (*place, "prices"), f"has no price in {currency}, as the plan has", "add one"
+    yield from _repeated((*place, "prices"), [p.currency for p in overage.prices], "currency")
+    for position, price in enumerate(overage.prices):
+        try:
+            least = money.parse(str(price.amount), price.currency)
+        except money.BadAmount:
+            digits = money.decimals(price.currency)
+            text = f"{price.amount} is finer than {price.currency}"
+            yield (*place, "prices", position, "amount"), text, f"use {digits} decimals"
+        else:
+            if not least:
+                yield (*place, "prices", position, "amount"), "costs nothing", "name a price"
 
 
 def _supply(shop: ShopFile, here: Path, plan: Plan, known: Known) -> Iterator[Finding]:

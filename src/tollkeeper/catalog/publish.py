@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from tollkeeper.catalog.facts import SellerFacts, ShopFacts, TaxFacts, UnitFacts
-from tollkeeper.catalog.schema import Limit, Plan, ShopFile, Trial
+from tollkeeper.catalog.schema import Limit, Overage, Plan, ShopFile, Trial, Upstream
 from tollkeeper.core import money
 from tollkeeper.core.terms import (
     MICRO,
@@ -18,6 +19,7 @@ from tollkeeper.core.terms import (
     KeyTerms,
     LimitTerms,
     ModelTerms,
+    OverageTerms,
     PlanTerms,
     PlanText,
     PriceTerms,
@@ -83,6 +85,8 @@ def plan_terms(slug: str, plan: Plan, version: int = 0) -> PlanTerms:
         once_per_customer=plan.once_per_customer,
         highlight=plan.highlight,
         trial=_trial(plan.trial),
+        overage=_overage(plan.overage, unit),
+        carry_over=micro(plan.carry_over),
         translations={
             language: PlanText(name=words.name, summary=words.summary, features=tuple(words.features))
             for language, words in plan.words.items()
@@ -102,11 +106,40 @@ def _trial(trial: Trial | None) -> TrialTerms | None:
     return TrialTerms(trial.days, trial.card, None if trial.units is None else micro(trial.units))
 
 
+def _overage(overage: Overage | None, unit: str) -> tuple[OverageTerms, ...]:
+    if overage is None:
+        return ()
+    return tuple(
+        OverageTerms(unit, micro(overage.per), one.currency, money.parse(str(one.amount), one.currency))
+        for one in overage.prices
+    )
+
+
 def _limit(limit: Limit) -> LimitTerms:
     amount, burst = limit.amount, limit.burst
     if limit.unit == "units":
         amount, burst = amount * MICRO, burst * MICRO
     return LimitTerms(name=limit.name, unit=limit.unit, amount=amount, window_s=limit.window, burst=burst)
+
+
+def _addresses(upstream: Upstream, stand_in: str) -> list[tuple[str, int]]:
+    """Where an upstream is reached, each with its weight; one stand-in plays all of it."""
+    if stand_in:
+        return [(stand_in, upstream.weight)]
+    return [(upstream.url, upstream.weight), *((other.url, other.weight) for other in upstream.more)]
+
+
+def _health_terms(upstream: Upstream) -> dict[str, Any]:
+    health = upstream.health
+    if health is None:
+        return {}
+    return {
+        "health_path": health.path,
+        "health_interval_s": float(health.interval),
+        "health_timeout_s": float(health.timeout),
+        "health_fails": health.fails,
+        "health_passes": health.passes,
+    }
 
 
 def gate_terms(
@@ -132,15 +165,17 @@ def gate_terms(
         upstreams=tuple(
             UpstreamTerms(
                 name=name,
-                url=addresses.get(name, upstream.url),
+                url=url,
                 credential=upstream.credential,
                 header=upstream.header,
                 prefix=upstream.prefix,
-                weight=upstream.weight,
+                weight=weight,
                 connect_timeout_s=float(upstream.connect_timeout),
                 read_timeout_s=float(upstream.read_timeout),
+                **_health_terms(upstream),
             )
             for name, upstream in shop.upstreams.items()
+            for url, weight in _addresses(upstream, addresses.get(name, ""))
         ),
         version=version,
         max_body_bytes=shop.gate.max_body_mib * 1024 * 1024,

@@ -267,6 +267,19 @@ class Trial(Table):
     """Units of the trial; without it as many as a period gives."""
 
 
+class OveragePrice(Table):
+    currency: Currency
+    amount: Money
+
+
+class Overage(Table):
+    """Use beyond the units of a period, for customers who switch it on with a cap of their own."""
+
+    per: Units
+    """So many units cost the price."""
+    prices: Annotated[list[OveragePrice], Field(min_length=1)]
+
+
 class Plan(Table):
     kind: Literal["free", "subscription", "pack"]
     name: Text
@@ -282,6 +295,8 @@ class Plan(Table):
     prices: Annotated[list[Price], Field(min_length=1)]
     grants: list[Grant] = []
     trial: Trial | None = None
+    overage: Overage | None = None
+    carry_over: Units = Decimal(0)
     limits: list[Limit] = []
     concurrency: Annotated[int, Field(ge=0, le=100_000)] = 0
     scopes: list[Slug] = []
@@ -290,8 +305,28 @@ class Plan(Table):
     words: dict[Language, Words] = {}
 
 
+class Health(Table):
+    """How an upstream is looked after beside the calls."""
+
+    path: Annotated[str, Field(pattern=r"^/[!-~]*$")]
+    interval: Window = 5
+    timeout: Window = 2
+    fails: Annotated[int, Field(ge=1, le=100)] = 2
+    passes: Annotated[int, Field(ge=1, le=100)] = 2
+
+
+class Address(Table):
+    """One more address of an upstream."""
+
+    url: Url
+    weight: Annotated[int, Field(ge=0, le=1000)] = 1
+
+
 class Upstream(Table):
     url: Url
+    more: list[Address] = []
+    """Other addresses of the same API; calls go to each by its weight."""
+    health: Health | None = None
     credential: Variable = ""
     header: Header = "Authorization"
     prefix: str = "Bearer "

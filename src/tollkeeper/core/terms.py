@@ -93,8 +93,16 @@ class UpstreamTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     header: str = "Authorization"
     prefix: str = "Bearer "
     weight: int = 1
+    """Its part of the calls among all addresses of the name; 0 stands in when no other is well."""
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 60.0
+    health_path: str = ""
+    """Asked for beside the calls; empty: only calls tell whether it is well."""
+    health_interval_s: float = 5.0
+    health_timeout_s: float = 2.0
+    health_fails: int = 2
+    """So many failures in a row make it unwell, ``health_passes`` good answers well again."""
+    health_passes: int = 2
 
 
 class ModelTerms(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -187,6 +195,15 @@ class TrialTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     units: int | None = None
 
 
+class OverageTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Use beyond a plan: ``per`` micro-units of ``unit`` cost ``price_minor`` of ``currency``."""
+
+    unit: str
+    per: int
+    currency: str
+    price_minor: int
+
+
 class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one order line promised at the moment of sale: all that its fulfilment reads."""
 
@@ -211,6 +228,11 @@ class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     renews_tax_minor: int = 0
     units_every: str | None = None
     """``month`` if the units of a longer period come month by month; None: with the period."""
+
+    overage: OverageTerms | None = None
+    """Use beyond the units of a period, for customers who allow it up to a cap."""
+    carry_over: int = 0
+    """Micro-units that may move from a period to the next."""
 
     def tried(self, trial: TrialTerms) -> LineTerms:
         """The line as it begins with a trial."""
@@ -264,6 +286,9 @@ class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     highlight: bool = False
     trial: TrialTerms | None = None
     """Offered to who never had a plan that renews."""
+    overage: tuple[OverageTerms, ...] = ()
+    """One for each currency."""
+    carry_over: int = 0
     translations: dict[str, PlanText] = {}
     """Language tag → words; the shop's first language stands in the fields above."""
 
@@ -283,6 +308,8 @@ class PlanTerms(msgspec.Struct, frozen=True, omit_defaults=True):
             key=self.key,
             grants=self.grants,
             period=price.period or self.period,
+            overage=next((one for one in self.overage if one.currency == price.currency), None),
+            carry_over=self.carry_over,
             units_every=self.period if price.period and price.period != self.period else None,
             kind=self.kind,
             plan_version=self.version,

@@ -6,11 +6,14 @@ from django.conf import settings
 from django.db import transaction
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.core.money import show
 from tollkeeper.core.terms import MICRO
 from tollkeeper.flows import announcing
 from tollkeeper.kit import mail
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.privacy import restrictions
+from tollkeeper.sales import allowances
+from tollkeeper.sales import queries as sales
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 
@@ -59,6 +62,8 @@ def _send(alert_id: int) -> str:
     address = accounts.email_for(alert.customer_id)
     if address is None:
         return "nobody"
+    if alert.kind.startswith("over_"):
+        return _tell_overage(alert, address)
     balance = next((b for b in usage_queries.balances(alert.customer_id) if b.unit == alert.unit), None)
     if balance is None:
         return "nothing"
@@ -78,4 +83,25 @@ def _send(alert_id: int) -> str:
     if mail.paused(template, owner.pk if owner else None):
         return "paused"
     mail.send(template, address, values, language=language)
+    return "sent"
+
+
+def _tell_overage(alert: usage_queries.AlertRow, address: str) -> str:
+    """How much of the customer's own cap for use beyond the plan is reached."""
+    found = allowances.by_grant(alert.grant_id)
+    if found is None or found.state != "open":
+        return "nothing"
+    plan = sales.get_plan(found.subscription_id)
+    owner = accounts.get_customer(alert.customer_id).owner
+    language = owner.language if owner else "en"
+    values = {
+        "title": plan.title,
+        "percent": alert.kind.partition("_")[2],
+        "cap": show(found.cap_minor, found.terms.currency, language),
+        "ends_at": found.ends_at,
+        "link": f"{settings.PUBLIC_URL}/console/plans/{plan.subscription}/",
+    }
+    if mail.paused("overage_used", owner.pk if owner else None):
+        return "paused"
+    mail.send("overage_used", address, values, language=language)
     return "sent"

@@ -9,6 +9,7 @@ from django.conf import settings
 from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments.providers import Intent, Item
 from tollkeeper.payments.registry import get_provider
+from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales.queries import LineView, OrderView
 
 
@@ -27,6 +28,12 @@ def _item(line: LineView) -> Item:
     if line.amount_minor % line.quantity:
         return Item(f"{line.quantity} × {line.title}", line.amount_minor)
     return Item(line.title, line.amount_minor // line.quantity, line.quantity)
+
+
+def _source(order: OrderView) -> str:
+    """The subscription that a bill for use beyond it is drawn on, as its provider calls it."""
+    held = sales_queries.plan_of_order(order.order_id)
+    return held.reference if held else ""
 
 
 def intent_of(order: OrderView, attempt: Any) -> Intent:
@@ -53,4 +60,5 @@ def intent_of(order: OrderView, attempt: Any) -> Intent:
         language=order.language,
         trial_days=terms.trial.days if terms.trial else 0,
         card=terms.trial is None or terms.trial.card,
+        draws_on=_source(order) if order.kind == "overage" else "",
     )

@@ -92,7 +92,11 @@ def _settle(row: Any, truths: list[Truth], now: dt.datetime) -> None:
     settled = sales.settle(row, settlement, now=now)
     if settled.became_paid:
         coupons.keep(row)
-    if settled.fulfil and _subscribed(row, truths, now):
+    if settled.fulfil and row.kind == "overage":  # it was used before it was paid
+        for line_id in settled.line_ids:
+            sales.line_delivered(line_id, now)
+        receipts.issue_for(row.pk, now)
+    elif settled.fulfil and _subscribed(row, truths, now):
         for line_id in settled.line_ids:
             enqueue("fulfil_line", f"fulfil:{line_id}", line_id=line_id)
             _expect(line_id, now)

@@ -12,10 +12,14 @@ from collections import defaultdict
 from django.utils import timezone
 
 from tollkeeper.core.handout import Portion, portions
+from tollkeeper.kit.jobs import enqueue
 from tollkeeper.sales.queries import LineView
 from tollkeeper.usage import queries as usage_queries
 from tollkeeper.usage import services as usage
 from tollkeeper.usage.queries import GrantRow
+
+CARRIED_AFTER = dt.timedelta(seconds=30)
+"""Gates give back what they borrowed of a round some seconds after its end."""
 
 
 def portions_of(line: LineView, begins: dt.datetime | None = None) -> tuple[Portion, ...]:
@@ -33,6 +37,12 @@ def last_end(line: LineView, begins: dt.datetime) -> dt.datetime | None:
 def give(line: LineView, begins: dt.datetime) -> list[int]:
     """Issue a line's units; a portion that is over before it can be delivered is not made."""
     now = timezone.now()
+    for portion in portions_of(line, begins):
+        first = line.anchor_at is None or portion.begins <= line.anchor_at  # nothing of a trial is carried
+        if line.terms.carry_over and portion.renews and not first:
+            _carry_into(line, portion)
+    if line.terms.overage is not None and line.subscription_id is not None:
+        enqueue("open_allowance", f"allowance:line:{line.line_id}", subscription_id=line.subscription_id)
     return [
         usage.issue_grant(
             key=_key(line, portion),
@@ -48,6 +58,17 @@ def give(line: LineView, begins: dt.datetime) -> list[int]:
         for portion in portions_of(line, begins)
         if portion.ends is None or portion.ends > now
     ]
+
+
+def _carry_into(line: LineView, portion: Portion) -> None:
+    """When a round begins, what the one before left is looked for."""
+    enqueue(
+        "carry_over",
+        f"carry:{line.line_id}:{portion.mark}",
+        run_at=portion.begins + CARRIED_AFTER,
+        line_id=line.line_id,
+        grant=_key(line, portion),
+    )
 
 
 def _key(line: LineView, portion: Portion) -> str:

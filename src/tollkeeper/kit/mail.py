@@ -29,7 +29,15 @@ from django.utils import translation
 from tollkeeper.kit import egress
 
 PAUSED = frozenset(
-    {"units_used", "units_ending", "units_added", "payment_failed", "plan_ended", "trial_ending"}
+    {
+        "units_used",
+        "units_ending",
+        "units_added",
+        "payment_failed",
+        "plan_ended",
+        "trial_ending",
+        "overage_used",
+    }
 )
 """Letters that are a service: not written to somebody whose data may only be stored (Art. 18)."""
 

@@ -51,6 +51,7 @@ class Subscription(models.Model):
     ends_with_period = models.BooleanField(default=False)
     past_due_at = models.DateTimeField(null=True)
     trial_ends_at = models.DateTimeField(null=True)
+    overage_cap_minor = models.BigIntegerField(default=0)
     version = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
@@ -216,6 +217,34 @@ class PlanChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.subscription_id}"
+
+
+class Allowance(models.Model):
+    """Use beyond a plan in one period, up to a cap of the customer's; ``state`` per ALLOWANCE.
+
+    ``grant_id`` is the grant of the units' ledger that holds it, ``used`` what was used of it when
+    it closed, in micro-units; ``order`` is the bill. The price is frozen with it.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="allowances")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    grant_id = models.BigIntegerField()
+    cap_minor = models.BigIntegerField()
+    terms = models.TextField()
+    state = models.CharField(max_length=8, default="open")
+    used = models.BigIntegerField(null=True)
+    order = models.OneToOneField(Order, null=True, on_delete=models.PROTECT, related_name="allowance")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "ends_at"], name="allowance_once_per_period"),
+            models.CheckConstraint(condition=Q(cap_minor__gte=0), name="allowance_cap_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"allowance {self.pk}"
 
 
 class Coupon(models.Model):

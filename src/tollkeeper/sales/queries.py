@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Max
 from django.utils import timezone
 
-from tollkeeper.core.terms import LineTerms, decode_line_terms
+from tollkeeper.core.terms import LineTerms, OverageTerms, decode_line_terms
 from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription
 from tollkeeper.sales.services import LIVE, NoSuchOrder
 
@@ -36,6 +36,7 @@ class LineView:
     delivered_at: dt.datetime | None
     anchor_at: dt.datetime | None = None
     """Where the periods of its subscription are counted from."""
+    subscription_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class PlanView:
     provider: str
     reference: str
     version: int
+    overage: OverageTerms | None = None
+    overage_cap_minor: int = 0
 
 
 def status(lifecycle: str, money: str, review: str, delivered: bool) -> str:
@@ -131,6 +134,7 @@ def _line(row: OrderLine, order: Order) -> LineView:
         row.ends_at,
         row.delivered_at,
         order.subscription.anchor_at if order.subscription else None,
+        order.subscription_id,
     )
 
 
@@ -248,6 +252,8 @@ def _plan(row: Subscription) -> PlanView:
         row.provider,
         row.reference,
         row.version,
+        decode_line_terms(row.terms).overage,
+        row.overage_cap_minor,
     )
 
 
@@ -273,6 +279,12 @@ def find_plan(provider: str, reference: str) -> PlanView | None:
 def get_plan(subscription_id: int) -> PlanView:
     """A subscription by its id; raises ``Subscription.DoesNotExist``."""
     return _plan(Subscription.objects.get(pk=subscription_id))
+
+
+def plan_of_order(order_id: int) -> PlanView | None:
+    """The subscription that an order belongs to, live or not."""
+    row = Subscription.objects.filter(orders__pk=order_id).first()
+    return _plan(row) if row else None
 
 
 def plans_to_renew(provider: str, now: dt.datetime, limit: int = 200) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
@@ -11,7 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from tollkeeper.usage.booking import Owner
-from tollkeeper.usage.models import Alert, Balance, Grant
+from tollkeeper.usage.models import Alert, Balance, Grant, Lease
 from tollkeeper.usage.overage import SOURCE
 
 LEVELS = (("used_100", 100), ("used_80", 80), ("used_50", 50))
@@ -25,7 +26,8 @@ LASTED_AT_LEAST = dt.timedelta(days=7)
 def raise_alerts(owners: Iterable[Owner], now: dt.datetime | None = None) -> list[int]:
     """Note which levels these balances have reached; answers the ids of the alerts that are new.
 
-    Counts what is paid for; an overage allowance comes on top and is capped by itself.
+    Counts what is paid for; an overage allowance comes on top, is capped by itself and has levels of
+    its own: ``over_50``, ``over_80``, ``over_100`` of the cap.
     """
     now = now or timezone.now()
     wanted = set(owners)
@@ -55,7 +57,35 @@ def raise_alerts(owners: Iterable[Owner], now: dt.datetime | None = None) -> lis
         reached = next((word for word, percent in LEVELS if spent >= percent), None)
         if reached is not None:
             rows += [_row(owner, word, newest[owner], now) for word in _and_lower(reached)]
-    return _keep(rows, one_per_slot=True)
+    return _keep(rows + _of_allowances(wanted, now), one_per_slot=True)
+
+
+def _of_allowances(wanted: set[Owner], now: dt.datetime) -> list[Alert]:
+    """The levels that open allowances have reached; what a gate has borrowed may come back."""
+    open_ones = Grant.objects.filter(
+        customer_id__in={customer for customer, _ in wanted},
+        source=SOURCE,
+        expires_at__gt=now,
+        voided_at__isnull=True,
+    )
+    rows = []
+    for grant in open_ones:
+        owner, cap = (grant.customer_id, grant.unit), grant.amount - grant.clawed
+        if owner not in wanted or not cap:
+            continue
+        held = sum(
+            part
+            for sources in Lease.objects.filter(
+                customer_id=owner[0], unit=owner[1], state="open"
+            ).values_list("sources", flat=True)
+            for name, part in json.loads(sources)
+            if name == grant.pk
+        )
+        spent = (cap - grant.remaining - held) * 100 / cap
+        reached = next((word for word, percent in LEVELS if spent >= percent), None)
+        if reached is not None:
+            rows += [_row(owner, word.replace("used", "over"), grant.pk, now) for word in _and_lower(reached)]
+    return rows
 
 
 @transaction.atomic

@@ -15,7 +15,8 @@ from django.utils import timezone
 from tollkeeper.core import ledger
 from tollkeeper.usage.booking import Posting, booked, lock, post
 from tollkeeper.usage.grants import issue_grant, void_grant
-from tollkeeper.usage.models import Grant, Lease
+from tollkeeper.usage.leftovers import expired, lent
+from tollkeeper.usage.models import Grant
 
 LAST = 1_000_000
 """Priority of allowances: after everything that is paid for."""
@@ -80,15 +81,16 @@ def close_allowance(grant_id: int) -> int | None:
     """
     void_grant(grant_id)
     grant = Grant.objects.get(pk=grant_id)
-    for sources in Lease.objects.filter(
-        customer_id=grant.customer_id, unit=grant.unit, state="open"
-    ).values_list("sources", flat=True):
-        if f"[{grant_id}," in sources.replace(" ", ""):
-            return None
-    return grant.amount - grant.clawed - grant.remaining
+    if lent((grant.customer_id, grant.unit), {grant_id}):
+        return None
+    return _used(grant)
+
+
+def _used(grant: Grant) -> int:
+    """What was spent: the sweeper may have booked the rest of it as expired already."""
+    return grant.amount - grant.clawed - grant.remaining - expired(grant)
 
 
 def allowance_used(grant_id: int) -> int:
     """What of an allowance is used or lent now, in micro-units."""
-    grant = Grant.objects.get(pk=grant_id, source=SOURCE)
-    return grant.amount - grant.clawed - grant.remaining
+    return _used(Grant.objects.get(pk=grant_id, source=SOURCE))

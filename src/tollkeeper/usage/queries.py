@@ -35,6 +35,7 @@ from tollkeeper.usage.models import (
     Stray,
 )
 from tollkeeper.usage.overage import SOURCE as ALLOWANCE
+from tollkeeper.usage.overage import allowance_used
 
 __all__ = [
     "AlertRow",
@@ -46,6 +47,7 @@ __all__ = [
     "RouteRow",
     "StrayRow",
     "Totals",
+    "allowance_used",
     "balances",
     "batches",
     "daily_usage",

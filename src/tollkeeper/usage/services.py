@@ -15,14 +15,17 @@ from tollkeeper.usage.grants import (
 )
 from tollkeeper.usage.intake import Taken, put_aside, take_in
 from tollkeeper.usage.lapse import lapse_leases
+from tollkeeper.usage.leftovers import StillLent, carry_over
 from tollkeeper.usage.overage import change_cap, close_allowance, open_allowance
 
 __all__ = [
     "BadCode",
     "Fault",
+    "StillLent",
     "Taken",
     "cancel_batch",
     "carry_forward",
+    "carry_over",
     "change_cap",
     "check_book",
     "claw_back",

@@ -59,7 +59,8 @@ class Intent:
 
     Made of committed rows only, so that asking again asks exactly the same. With ``period`` the
     items cost what every period costs; ``trial_days`` go before the first, and ``card`` says
-    whether something to pay with is asked for then.
+    whether something to pay with is asked for then. ``draws_on`` names a subscription whose means
+    of payment are charged without the payer being there.
     """
 
     attempt: str
@@ -77,6 +78,7 @@ class Intent:
     language: str = "en"
     trial_days: int = 0
     card: bool = True
+    draws_on: str = ""
 
     @property
     def total_minor(self) -> int:
@@ -171,7 +173,7 @@ class Provider(Protocol):
     open_for: dt.timedelta
 
     def start(self, intent: Intent) -> Started:
-        """Make (or find again) the place where the payer pays."""
+        """Make (or find again) the place where the payer pays; with ``draws_on`` also try to collect."""
 
     def find(self, intent: Intent) -> Started | None:
         """Look a session up by our attempt's id, for when an answer was lost long ago."""

@@ -114,9 +114,10 @@ def invoice_facts(invoice: Mapping[str, Any], order: str) -> Collected:
         amount_minor=from_stripe(invoice["amount_paid"], currency),
         currency=currency,
         live=bool(invoice["livemode"]),
-        order=order,
+        order=(invoice.get("metadata") or {}).get("order", order),
         payment=paid_by(invoice),
         payer=ident(invoice.get("customer")),
+        url=invoice.get("hosted_invoice_url") or "" if invoice["status"] == "open" else "",
         renewal=_renewal(details.get("subscription"), invoice["id"], _period_start(invoice)),
     )
 

@@ -39,7 +39,7 @@ class InvoiceProvider:
 
     def start(self, intent: Intent) -> Started:
         """Back to the shop's own page, which shows where to send the money."""
-        if intent.period is not None:
+        if intent.period is not None or intent.draws_on:
             raise Refused("no_subscriptions")
         return Started(f"inv_{intent.attempt}", intent.success_url)
 

@@ -30,6 +30,7 @@ from tollkeeper.payments.providers import (
     Refused,
     Started,
     Unsure,
+    _stripe_bills,
 )
 from tollkeeper.payments.providers._stripe_events import read_event
 from tollkeeper.payments.providers._stripe_facts import (
@@ -112,6 +113,8 @@ class StripeProvider:
 
     def start(self, intent: Intent) -> Started:
         """A Checkout Session: ``payment`` for what is bought once, ``subscription`` for what renews."""
+        if intent.draws_on:
+            return _stripe_bills.draw(self._client, self._ask, intent)
         links = {"order": intent.order, "attempt": intent.attempt}
         items: list[Any] = []
         for item in intent.items:
@@ -158,6 +161,8 @@ class StripeProvider:
     def find(self, intent: Intent) -> Started | None:
         """Page through the sessions made since the attempt and compare our own id."""
         since = int(intent.created_at.timestamp()) - 60
+        if intent.draws_on:
+            return _stripe_bills.find(self._client, self._ask, intent)
         until = since + 26 * 3600
         pages = self._ask(
             lambda: self._client.v1.checkout.sessions.list(
@@ -201,9 +206,13 @@ class StripeProvider:
     # ---- acting
 
     def expire(self, reference: str) -> None:
-        """Close an open session; one that is complete or expired already is left as it is."""
+        """Close an open session or invoice; what is complete or expired already is left as it is."""
+        v1 = self._client.v1
         try:
-            self._ask(lambda: self._client.v1.checkout.sessions.expire(reference))
+            if reference.startswith("in_"):
+                self._ask(lambda: v1.invoices.void_invoice(reference))
+            else:
+                self._ask(lambda: v1.checkout.sessions.expire(reference))
         except Refused as error:
             if error.code in ("credentials", "no_api_key"):
                 raise
@@ -330,7 +339,12 @@ class StripeProvider:
         if family == "invoice":
             row = plain(self._ask(lambda: v1.invoices.retrieve(object_id)))
             details = (row.get("parent") or {}).get("subscription_details") or {}
-            return Located(invoice=object_id, subscription=ident(details.get("subscription")))
+            links = row.get("metadata") or {}  # of a bill that we wrote ourselves
+            return Located(
+                order=links.get("order", ""),
+                invoice=object_id,
+                subscription=ident(details.get("subscription")),
+            )
         if family == "customer.subscription":
             return Located(subscription=object_id)
         return Located()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.core import money
 from tollkeeper.core.terms import PlanTerms, PriceTerms
-from tollkeeper.flows import plan_change, purchase, renewal
+from tollkeeper.flows import overage, plan_change, purchase, renewal
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales.plans import CannotChange, NoSuchPlan
@@ -28,6 +31,30 @@ class Choice:
     plan: PlanTerms
     price: PriceTerms
     dearer: bool
+
+
+class CapForm(forms.Form):
+    """The most that use beyond a plan may cost in a round, tax included."""
+
+    cap = forms.CharField(label=gettext_lazy("At most, for each round"), max_length=12)
+
+    def __init__(self, held: PlanView, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = held.currency
+        if held.overage_cap_minor:
+            self.fields["cap"].initial = money.plain(held.overage_cap_minor, held.currency)
+        self.fields["cap"].help_text = _("In %(currency)s. Nothing is ever charged above it.") % {
+            "currency": held.currency
+        }
+
+    def clean_cap(self) -> int:
+        try:
+            amount = money.parse(self.cleaned_data["cap"], self.currency)
+        except money.BadAmount as bad:
+            raise forms.ValidationError(_("Write an amount such as 20.00.")) from bad
+        if amount < 1:
+            raise forms.ValidationError(_("Write an amount above zero; to end it there is a button."))
+        return amount
 
 
 def _mine(customer_id: int, number: str) -> PlanView:
@@ -53,7 +80,47 @@ def _choices(held: PlanView) -> list[Choice]:
 def plan_page(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     """GET /console/plans/<number>/"""
     held = _mine(customer_id, number)
-    return render(request, "console/plan.html", {"plan": held, "choices": _choices(held)})
+    return _page(request, held, CapForm(held, auto_id="cap_%s"))
+
+
+def _page(request: HttpRequest, held: PlanView, form: CapForm) -> HttpResponse:
+    values = {
+        "plan": held,
+        "choices": _choices(held),
+        "form": form,
+        "beyond": overage.used_now(held.subscription_id),
+    }
+    return render(request, "console/plan.html", values, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@for_customer
+def plan_overage(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /console/plans/<number>/overage/: allow use beyond the plan up to a cap, or end it."""
+    held = _mine(customer_id, number)
+    if request.POST.get("off"):
+        overage.set_cap(customer_id, number, 0)
+        messages.success(request, _("Nothing more is used beyond your plan."))
+        return redirect("console_plan", number)
+    form = CapForm(held, request.POST, auto_id="cap_%s")
+    if form.is_valid():
+        try:
+            overage.set_cap(customer_id, number, form.cleaned_data["cap"])
+        except overage.CannotAllow as no:
+            form.add_error("cap", _refusal_of_cap(no.code))
+        else:
+            messages.success(request, _("Your cap is set. You are told at 50, 80 and 100 per cent of it."))
+            return redirect("console_plan", number)
+    return _page(request, held, form)
+
+
+def _refusal_of_cap(code: str) -> str:
+    return {
+        "too_small": _("That is too little for even one unit."),
+        "too_large": _("That is more than can be allowed here. Please write to us."),
+        "not_active": _("This plan is not active; settle what is open first."),
+        "unpaid": _("An earlier bill is not paid. Pay it first."),
+    }.get(code, _("This plan has no use beyond its units."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
