@@ -52,6 +52,23 @@ def test_a_new_route_reaches_the_gates(tmp_path: Path) -> None:
     assert queries.gate_terms() == terms
 
 
+def test_one_upstream_may_have_several_addresses_and_be_looked_after(tmp_path: Path) -> None:
+    more = '''more = [{ url = "https://two.example/", weight = 0 }]
+health = { path = "/healthz", interval = "10s", fails = 3 }
+credential = "UP_KEY"'''
+    services.load_shop(write(tmp_path, SMALL.replace('credential = "UP_KEY"', more)))
+    first, second = queries.gate_terms().upstreams
+    assert [(t.url, t.weight) for t in (first, second)] == [
+        ("https://up.example/base", 1),
+        ("https://two.example", 0),
+    ]
+    assert first.name == second.name == "main"
+    for terms in (first, second):
+        assert (terms.health_path, terms.health_interval_s) == ("/healthz", 10.0)
+        assert (terms.health_fails, terms.health_passes) == (3, 2)
+        assert terms.credential == "UP_KEY"
+
+
 def test_bad_files_change_nothing(tmp_path: Path) -> None:
     services.load_shop(write(tmp_path, SMALL))
     with pytest.raises(BadShop):

@@ -101,6 +101,9 @@ REFUSALS: dict[str, Refusal] = {
     "overloaded": Refusal(
         503, "Overloaded", "Too many connections; try again shortly.", "overloaded", keep=False
     ),
+    "upstream_down": Refusal(
+        503, "Upstream down", "The API behind us is not well; nothing was charged. Try again shortly.", "ours"
+    ),
     "upstream_slow": Refusal(
         504, "Upstream too slow", "The API behind us did not answer in time; nothing was charged.", "ours"
     ),

@@ -61,8 +61,14 @@ def _family(name: str, kind: str, told: str, samples: Iterable[tuple[str, float]
     return lines + [f"tollkeeper_gate_{name}{labels} {value}" for labels, value in samples]
 
 
-def exposition(metrics: Metrics, gauges: dict[str, tuple[str, float]]) -> str:
-    """All metrics as text; ``gauges`` maps a name to its help text and value."""
+def exposition(
+    metrics: Metrics, gauges: dict[str, tuple[str, float]], upstreams: Iterable[tuple[str, str, bool]] = ()
+) -> str:
+    """All metrics as text.
+
+    ``gauges`` maps a name to its help text and value; ``upstreams`` are name, address and
+    whether calls are sent there.
+    """
     outcomes = [(f'{{outcome="{o.name.lower()}"}}', metrics.outcomes[o]) for o in Outcome]
     lines = _family("calls_total", "counter", "Settled calls by outcome.", outcomes)
     refusals = [(f'{{code="{code}"}}', count) for code, count in sorted(metrics.refusals.items())]
@@ -83,6 +89,9 @@ def exposition(metrics: Metrics, gauges: dict[str, tuple[str, float]]) -> str:
         ("feed_failures_total", "Polls of the book that failed.", metrics.feed_failures),
     ):
         lines += _family(name, "counter", told, [("", value)])
+    well = [(f'{{upstream="{name}",address="{address}"}}', int(ok)) for name, address, ok in upstreams]
+    if well:
+        lines += _family("upstream_well", "gauge", "1 if calls are sent to this address.", well)
     for name, (told, gauge) in gauges.items():
         lines += _family(name, "gauge", told, [("", gauge)])
     return "\n".join(lines) + "\n"

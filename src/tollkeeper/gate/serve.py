@@ -17,6 +17,7 @@ from tollkeeper.gate.book import Book, open_book
 from tollkeeper.gate.callers import Callers
 from tollkeeper.gate.directory import EntryRow
 from tollkeeper.gate.feed import Feed
+from tollkeeper.gate.health import Checker
 from tollkeeper.gate.internal import Page, serve_internal
 from tollkeeper.gate.journal import JournalTaken, JournalWriter
 from tollkeeper.gate.lender import TICK_S, Lender
@@ -59,6 +60,7 @@ class Gate:
             name = f"{options.gate_id}:{journal.epoch_us}"
             self.engine.shared = shared.SharedSpeed(self.engine, options.redis_url, name, options.pepper)
         self.feed = Feed(self._connect, self._entries, self._snapshot, self._log_keys, self._round)
+        self.health = Checker(self.engine)
         self.feed_seen_at = 0.0
         self.feed_trouble = "not read yet"
         self.terms_trouble = ""
@@ -86,6 +88,7 @@ class Gate:
         except OSError as error:
             raise BadOptions(_busy("127.0.0.1", options.internal_port, error)) from None
         self.feed.start()
+        self.health.tick()
         if self.engine.shared is not None:
             self.engine.shared.start()
         self.loop.call_later(1.0, self._each_second)
@@ -114,12 +117,14 @@ class Gate:
         self.loop.call_soon_threadsafe(self._use_snapshot, version, body)
 
     def _use_snapshot(self, version: int, body: str) -> None:
+        before = self.engine.groups
         try:
             self.engine.use_terms(decode_gate_terms(body), os.environ)
         except (msgspec.MsgspecError, BadRoute, BadUpstream) as error:
             self.terms_trouble = f"snapshot {version}: {error}"
             log.error("snapshot %d cannot be used: %s", version, error)
             return
+        self.health.follow(before)
         self.terms_trouble = ""
         self.snapshot_version = version
         for group in self.engine.groups.values():
@@ -197,8 +202,14 @@ class Gate:
             why = self.not_ready()
             return (503, "text/plain", why + "\n") if why else (200, "text/plain", self._how_ready() + "\n")
         if path == "/metrics":
-            return 200, "text/plain; version=0.0.4", exposition(self.engine.metrics, self._gauges())
+            return 200, "text/plain; version=0.0.4", self._metrics()
         return 404, "text/plain", "no such page\n"
+
+    def _metrics(self) -> str:
+        now = self.engine.clock()
+        targets = [target for group in self.engine.groups.values() for target in group.targets]
+        well = [(t.name, t.address, not t.sick and t.down_until <= now) for t in targets]
+        return exposition(self.engine.metrics, self._gauges(), well)
 
     def _how_ready(self) -> str:
         shared = self.engine.shared

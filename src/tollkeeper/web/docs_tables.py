@@ -136,6 +136,13 @@ ERRORS: tuple[Error, ...] = (
         True,
     ),
     Error(503, "book_unreachable", _("Your balance cannot be looked up."), _("Try again shortly."), True),
+    Error(
+        503,
+        "upstream_down",
+        _("The API behind the gate cannot be reached; nothing was charged."),
+        _("Try again shortly."),
+        True,
+    ),
     Error(503, "not_ready", _("The gate is starting."), _("Try again shortly."), True),
     Error(503, "overloaded", _("Too many connections."), _("Try again shortly."), True),
     Error(

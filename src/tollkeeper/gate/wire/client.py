@@ -65,6 +65,9 @@ class Client(Gatherer):
         self.protocol = route.protocol
         if not key.grant.allowed[route.index]:
             self.refuse("route_not_allowed")
+        elif engine.sick_groups and engine.group(route).sick:
+            wait = engine.group(route).well_in_s
+            self.answer(engine.refusal(self, "upstream_down", retry_after_s=wait))
         elif self.left > engine.max_body:
             self.refuse("body_too_large")
         elif self.flags & heads.UPGRADE and self.body_open:

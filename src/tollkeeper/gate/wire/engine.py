@@ -66,6 +66,8 @@ class Engine:
         self.terms = NO_TERMS
         self.groups: dict[str, Group] = {}
         self.route_groups: list[Group | None] = []
+        self.sick_groups = 0
+        """Upstreams of which no address is well, as far as their health is looked after."""
         self.ready = False
         self.draining = False
         self.max_connections = max_connections

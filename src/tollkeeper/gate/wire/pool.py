@@ -50,6 +50,14 @@ class Target:
         self.down_until = 0.0
         self.failures = 0
         self.share = 0
+        self.address: str = parts.netloc
+        self.health_path: bytes = terms.health_path.encode()
+        self.health_interval_s = terms.health_interval_s
+        self.health_timeout_s = terms.health_timeout_s
+        self.health_bounds = (terms.health_fails, terms.health_passes)
+        self.sick = False
+        self.streak = 0
+        """Answers in a row that speak against what :attr:`sick` says."""
         host = parts.netloc.encode()
         self.fields: bytes = b"\r\nHost: " + host
         self.lacks = ""
@@ -107,6 +115,19 @@ class Target:
         self.failures = 0
         self.down_until = 0.0
 
+    def heard(self, well: bool) -> bool:
+        """Take in what a look at its health found; True if it is now taken for the other."""
+        if well is not self.sick:
+            self.streak = 0
+            return False
+        self.streak += 1
+        if self.streak < self.health_bounds[self.sick]:
+            return False
+        self.sick, self.streak = not self.sick, 0
+        if well:
+            self.reached()
+        return True
+
     def sweep(self, now: float) -> None:
         """Close connections that have been idle for long."""
         keep: list[Upstream] = []
@@ -132,12 +153,26 @@ class Group:
     def __init__(self, targets: list[Target]) -> None:
         self.targets = targets
 
+    @property
+    def sick(self) -> bool:
+        """True if no address is well by its health path."""
+        return all(target.sick for target in self.targets)
+
+    @property
+    def well_in_s(self) -> int:
+        """Seconds until the first of them can be well again at the soonest."""
+        return max(1, int(min([t.health_interval_s * t.health_bounds[1] for t in self.targets])))
+
     def choose(self, now: float, failed: Target | None = None) -> Target:
-        """Smooth weighted round robin over healthy targets; all of them if none is healthy."""
+        """Smooth weighted round robin over healthy targets; all of them if none is healthy.
+
+        Those without weight stand in when no other is healthy.
+        """
         targets = self.targets
         if len(targets) == 1:
             return targets[0]
-        able = [t for t in targets if t.weight and t.down_until <= now and t is not failed]
+        well = [t for t in targets if t.down_until <= now and not t.sick and t is not failed]
+        able = [t for t in well if t.weight] or well
         if not able:
             able = [t for t in targets if t is not failed] or targets
         total = 0
