@@ -19,6 +19,7 @@ WITHOUT = {
     "mfa/reauthenticate.html": "a code of a factor that we know already",
     "copy/code.html": "a code that we sent",
     "console/privacy.html": "a day that narrows one's own copy",
+    "policy/case.html": "a fact that we know already, to make sure",
     "console/close.html": "a yes, and nothing is kept of it but that",
 }
 DESK = "desk/"

@@ -6,9 +6,10 @@ import uuid
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.core import identity
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.privacy import answering, requests
 from tollkeeper.privacy.models import Request
@@ -33,7 +34,7 @@ def test_the_clock_stands_while_the_person_shows_who_they_are() -> None:
         before = Request.objects.get(number=number).due_on
         answering.ask_who(number)
         clock.shift(dt.timedelta(days=7))
-        answering.shown(number)
+        assert answering.show(number, "address")
         row = Request.objects.get(number=number)
     assert before == dt.date(2026, 7, 10)
     assert (row.due_on, row.paused_days, row.state) == (dt.date(2026, 7, 17), 7, "acknowledged")
@@ -78,8 +79,31 @@ def test_a_refusal_without_a_ground_cannot_be_stored() -> None:
         Request.objects.filter(number=number).update(state="refused")
 
 
-def test_an_answer_ends_it() -> None:
+def test_nothing_is_answered_before_its_writer_is_known() -> None:
     number = ask()
+    with pytest.raises(requests.Refused, match="control of the address"):
+        answering.finish(number)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Request.objects.filter(number=number).update(state="fulfilled")
+    with pytest.raises(requests.Refused, match="can be shown by"):
+        answering.show(number, "passport")
+    assert answering.show(number, "address")
+    answering.finish(number, reply="card 4242 4242 4242 4242")
+    row = Request.objects.get(number=number)
+    assert (row.state, row.shown_by) == ("fulfilled", "address")
+    assert "4242 4242" not in str(row.reply)
+
+
+def test_facts_are_not_guessed_for_ever() -> None:
+    number = ask()
+    assert [answering.wrong_fact(number) for _ in range(4)] == [2, 1, 0, 0]
+    assert Request.objects.get(number=number).needs == identity.EVIDENCE
+    assert not answering.show(number, "sign_in"), "guessing raised the bar"
+    assert answering.show(number, "callback")
+
+
+def test_an_answer_ends_it() -> None:
+    number = ask("other")
     answering.finish(number)
     with pytest.raises(requests.Refused, match="fulfilled"):
         answering.refuse(number, "unfounded")

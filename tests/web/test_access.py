@@ -58,6 +58,7 @@ ELSEWHERE = (
     "desk_journal",
     "desk_privacy",
     "console_privacy_fetch",
+    "console_privacy_claim",
     "console_webhook",
     "desk_webhook",
 )

@@ -151,16 +151,16 @@ def release_hold(number: str, actor: uuid.UUID | None = None) -> None:
             enqueue("erase_person", f"erase:{waiting}:{number}", request=waiting)
 
 
-def close_account(subject: uuid.UUID, *, at_once: bool = False) -> str:
+def close_account(subject: uuid.UUID, *, at_once: bool = False, request: str = "") -> str:
     """Close a person's account on their own word: frozen now, erased after the time to think again.
 
-    ``at_once`` skips that time. Answers the number of the request; with :func:`secret_of` it shows
+    ``at_once`` skips that time; ``request`` is a request that asked for it. Answers its number; with :func:`secret_of` it shows
     what became of it, and takes the closing back while there is time.
     """
     hours = 0 if at_once else policy_queries.get_current().policy.clocks.closure_cool_off_hours
     customer = accounts.customer_of(subject)
     with transaction.atomic():
-        number = requests.open_request("erase", channel="console", subject=subject)
+        number = request or requests.open_request("erase", channel="console", subject=subject)
         account_verbs.freeze(subject)
         stopped = ""
         if customer is not None:

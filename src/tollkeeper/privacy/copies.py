@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tollkeeper.core import states
 from tollkeeper.kit import audit, sealed_stream
@@ -67,7 +68,7 @@ def ask(subject: uuid.UUID, request: str, language: str, span: Span = WHOLE) -> 
             )
             audit.record("copy.asked", subject=subject, object=f"privacy.Copy:{row.number}")
     except IntegrityError:
-        raise Refused("Your copy is already being made.") from None
+        raise Refused(_("Your copy is already being made.")) from None
     return row.number
 
 
@@ -146,9 +147,9 @@ def take(number: str, subject: uuid.UUID) -> tuple[CopyRow, Iterator[bytes]]:
         row = Copy.objects.select_for_update().filter(number=number, subject_id=subject).first()
         now = timezone.now()
         if row is None or row.state != "ready" or row.expires_at is None or row.expires_at <= now:
-            raise Refused("This copy cannot be fetched any more. Please ask for a new one.")
+            raise Refused(_("This copy cannot be fetched any more. Please ask for a new one."))
         if row.key is None or isinstance(row.key, ErasedText):
-            raise Refused("This copy cannot be fetched any more. Please ask for a new one.")
+            raise Refused(_("This copy cannot be fetched any more. Please ask for a new one."))
         key = base64.b64decode(row.key)
         _step(row, "take", key=None, taken_at=now)
     return _row(row), _spend(_file(number), key)

@@ -15,14 +15,18 @@ from tollkeeper.kit.sealed import SealedTextField
 from tollkeeper.privacy.case_models import AuthorityCase, Hold, MinorReport
 from tollkeeper.privacy.copy_models import Copy
 from tollkeeper.privacy.proof_models import Attestation, ProofRun, Review, SignalDay
+from tollkeeper.privacy.request_models import Arrival, Letter, Mandate
 
 __all__ = [
+    "Arrival",
     "Attestation",
     "AuthorityCase",
     "Breach",
     "Choice",
     "Copy",
     "Hold",
+    "Letter",
+    "Mandate",
     "MinorReport",
     "PolicyNotice",
     "PolicyVersion",
@@ -91,6 +95,15 @@ class Request(models.Model):
     paused_days = models.IntegerField(default=0)
     ground = models.CharField(max_length=40, default="")
     """Why it is extended or refused: a code of ours."""
+    needs = models.PositiveSmallIntegerField(default=0)
+    """How surely its writer must have shown who they are, and how surely they have: ``core.identity``."""
+    level = models.PositiveSmallIntegerField(default=0)
+    shown_by = models.CharField(max_length=12, default="")
+    tries = models.PositiveSmallIntegerField(default=0)
+    """Wrong facts that were given."""
+    language = models.CharField(max_length=10, default="en")
+    reply = SealedTextField(subject="case", null=True)
+    """What we wrote in answer."""
 
     class Meta:
         indexes = [models.Index(fields=["state", "due_on"], name="privacy_request_due")]
@@ -98,7 +111,12 @@ class Request(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state__in=("refused", "extended")) | ~models.Q(ground=""),
                 name="privacy_refusal_has_a_ground",
-            )
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=("fulfilled", "partly_fulfilled"))
+                | models.Q(level__gte=models.F("needs")),
+                name="privacy_answered_to_the_right_person",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,13 +7,18 @@ import uuid
 from dataclasses import dataclass, replace
 
 from django.core.exceptions import ValidationError
+from django.core.signing import Signer
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
 
-from tollkeeper.core import clocks
+from tollkeeper.core import clocks, identity
 from tollkeeper.core.cards import strike_cards
+from tollkeeper.core.identity import Risk
 from tollkeeper.kit import audit
+from tollkeeper.kit.sealed import Closed, ErasedText
 from tollkeeper.privacy import policy_queries
 from tollkeeper.privacy.models import Request
 
@@ -26,6 +31,7 @@ KINDS = (
     "object",
     "withdraw",
     "know",
+    "lift",
     "opt_out",
     "limit",
     "complaint",
@@ -52,6 +58,17 @@ class RequestRow:
     received_at: dt.datetime
     due_on: dt.date | None
     answered_at: dt.datetime | None
+    needs: int = 0
+    level: int = 0
+    shown_by: str = ""
+    ground: str = ""
+    language: str = "en"
+    subject: uuid.UUID | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether its writer has shown enough of who they are."""
+        return self.level >= self.needs
 
 
 def clock_of(kind: str, regime: str, today: dt.date, paused_days: int = 0) -> clocks.Deadlines:
@@ -70,7 +87,7 @@ def clock_of(kind: str, regime: str, today: dt.date, paused_days: int = 0) -> cl
     return replace(by_law, answer_on=clocks.earlier(by_law.answer_on, ours))
 
 
-def open_request(
+def open_request(  # noqa: PLR0913 - the facts of a request
     kind: str,
     *,
     regime: str = "gdpr",
@@ -78,18 +95,22 @@ def open_request(
     subject: uuid.UUID | None = None,
     contact: str = "",
     words: str = "",
+    needs: int | None = None,
+    language: str = "en",
 ) -> str:
     """Take a request in; its number. Noted in the trail at once, acknowledged by the caller.
 
-    A stranger gives ``contact``, an address for the answer. Raises :class:`Refused`.
+    A stranger gives ``contact``, an address for the answer, and ``needs`` says how surely they
+    must show who they are (``core.identity``). Whoever asks for ``subject`` has signed in.
+    Raises :class:`Refused`.
     """
     if kind not in (*KINDS, "minor") or regime not in REGIMES:
-        raise Refused("Please choose what you ask for.")
+        raise Refused(_("Please choose what you ask for."))
     if subject is None:
         try:
             validate_email(contact)
         except ValidationError:
-            raise Refused("Please give an e-mail address for the answer.") from None
+            raise Refused(_("Please give an e-mail address for the answer.")) from None
     if len(words) > MAX_WORDS:
         raise Refused(f"Please use at most {MAX_WORDS} characters.")
     now = timezone.now()
@@ -106,6 +127,10 @@ def open_request(
             received_at=now,
             due_on=clock.answer_on,
             acknowledge_by=clock.acknowledge_on,
+            needs=identity.needed(kind, Risk(account=subject is not None)) if needs is None else needs,
+            level=identity.SIGNED_IN if subject else identity.OPEN,
+            shown_by="sign_in" if subject else "",
+            language=language,
         )
         audit.record("request.received", object=f"privacy.Request:{row.number}", subject=subject, note=kind)
     return row.number
@@ -160,7 +185,64 @@ def counts() -> dict[str, int]:
     return {"open": waiting.count(), "overdue": waiting.filter(due_on__lt=timezone.now().date()).count()}
 
 
+def find_request(number: str) -> RequestRow | None:
+    """The request with this number."""
+    row = Request.objects.filter(number=number).first()
+    return None if row is None else _row(row)
+
+
+def get_words(number: str) -> Words:
+    """What was written, and where to answer; each None once it is erased or was never given."""
+    row = Request.objects.get(number=number)
+    return Words(_clear(row.contact), _clear(row.words), _clear(row.reply))
+
+
+def _clear(text: str | None) -> str | None:
+    return None if text is None or isinstance(text, ErasedText | Closed) else str(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sealed part of a request."""
+
+    contact: str | None
+    words: str | None
+    reply: str | None
+
+
+def case_secret(number: str) -> str:
+    """The secret end of the link to a request: made of its case, never stored; raises ``DoesNotExist``."""
+    case = Request.objects.values_list("case", flat=True).get(number=number)
+    return Signer(salt="privacy.request").signature(f"{number}:{case.hex}")
+
+
+def check_case(number: str, secret: str) -> bool:
+    """Whether a link leads to this request."""
+    if not Request.objects.filter(number=number).exists():
+        return False
+    return constant_time_compare(case_secret(number), secret)
+
+
+def unshown(today: dt.date) -> list[str]:
+    """Requests whose time is over while we still do not know who asks, the clock not standing."""
+    rows = Request.objects.filter(state="verifying", paused_at__isnull=True, due_on__lt=today)
+    return list(rows.values_list("number", flat=True))
+
+
 def _row(row: Request) -> RequestRow:
     return RequestRow(
-        row.number, row.kind, row.regime, row.channel, row.state, row.received_at, row.due_on, row.answered_at
+        row.number,
+        row.kind,
+        row.regime,
+        row.channel,
+        row.state,
+        row.received_at,
+        row.due_on,
+        row.answered_at,
+        row.needs,
+        row.level,
+        row.shown_by,
+        row.ground,
+        row.language,
+        row.subject_id,
     )

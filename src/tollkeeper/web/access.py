@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlencode
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
@@ -58,29 +60,38 @@ ROLE = "privacy"
 """The group whose members look after people's rights on the desk."""
 
 
+def _to_factor(request: HttpRequest) -> HttpResponse | None:
+    """Where an operator sets up a second factor before any page of the desk; None if they have one."""
+    person: Any = request.user
+    if accounts_queries.has_factor(person.pk):
+        return None
+    wanted = request.get_full_path() if request.method in ("GET", "HEAD") else reverse("desk")
+    return redirect(f"{reverse('desk_factor')}?{urlencode({'next': wanted})}")
+
+
 def for_privacy(view: Callable[Concatenate[HttpRequest, P], HttpResponse]) -> View:
-    """Operators of the role ``privacy``, or of none in particular; a second factor is asked for first."""
+    """Operators of the role ``privacy``, or of none in particular, with a second factor."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person: Any = request.user
         if not person.is_staff or not accounts_queries.has_role(person.pk, ROLE):
             raise Http404
-        if not accounts_queries.has_factor(person.pk):
-            messages.info(request, _("Please set up a second factor first: this page shows people's data."))
-            return redirect("mfa_index")
-        return view(request, *args, **kwargs)
+        return _to_factor(request) or view(request, *args, **kwargs)
 
     return never_cache(login_required(guarded))
 
 
 def for_staff(view: Callable[Concatenate[HttpRequest, P], HttpResponse]) -> View:
-    """Operators only; to everybody else who is signed in the page does not exist."""
+    """Operators with a second factor only; to everybody else who is signed in the page does not exist.
+
+    An operator without one is led to set it up first.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_staff:
             raise Http404
-        return view(request, *args, **kwargs)
+        return _to_factor(request) or view(request, *args, **kwargs)
 
     return never_cache(login_required(guarded))

@@ -33,7 +33,9 @@ class Code(forms.Form):
     )
 
 
-def fetch(request: HttpRequest, subject: uuid.UUID, number: str, back: str) -> HttpResponse:
+def fetch(
+    request: HttpRequest, subject: uuid.UUID, number: str, back: str, base: str = "layouts/console.html"
+) -> HttpResponse:
     """Mail a code on ``send``, check the one that was entered, and give the file out."""
     row = copies.find_copy(number, subject)
     if row is None or row.state != "ready":
@@ -52,7 +54,7 @@ def fetch(request: HttpRequest, subject: uuid.UUID, number: str, back: str) -> H
             del request.session[KEPT]
             return _give(subject, number)
         form.add_error("code", _("This code is wrong or too old. You can have a new one sent."))
-    values = {"form": form, "number": number, "back": back}
+    values = {"form": form, "number": number, "back": back, "base": base}
     return render(request, "copy/code.html", values, status=422 if form.is_bound else 200)
 
 

@@ -12,15 +12,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tollkeeper.flows import minors as minor_flow
+from tollkeeper.flows import subject_request as requesting
 from tollkeeper.kit import signing
 from tollkeeper.privacy import minors, policy_queries, requests
+from tollkeeper.web import cases
 from tollkeeper.web.desk import privacy as desk_privacy
+from tollkeeper.web.desk import requests as desk_requests
 from tollkeeper.web.throttle import allow
 
 _AN_HOUR = 3600
@@ -99,7 +102,7 @@ def _taken(request: HttpRequest, form: forms.Form, **facts: Any) -> HttpResponse
         if facts["kind"] == "minor":
             number = minor_flow.report(**said, account=form.cleaned_data["account"])
         else:
-            number = requests.open_request(channel="form", **said, **facts)
+            number = requesting.take_in(**said, **facts, language=get_language() or "en")
     except requests.Refused as no:
         form.add_error(None, str(no))
         return None
@@ -165,6 +168,8 @@ urlpatterns = [
     path("privacy/copy-key/", copy_key, name="privacy_copy_key"),
     path("privacy/minor/<str:number>/<str:secret>/", confirm_minor, name="privacy_minor_confirm"),
     *desk_privacy.urlpatterns,
+    *desk_requests.urlpatterns,
+    *cases.urlpatterns,
     path("privacy/request/", ask, name="privacy_request"),
     path("privacy/minor/", report_minor, name="privacy_minor"),
 ]

@@ -57,7 +57,7 @@ def test_only_operators_of_the_role_with_a_second_factor() -> None:
     client, _ = operator()
     assert client.get("/desk/privacy/").status_code == 200
     bare, _ = operator("bare", factor=False)
-    assert bare.get("/desk/privacy/")["Location"] == "/accounts/2fa/"
+    assert bare.get("/desk/privacy/")["Location"] == "/desk/second-factor/?next=%2Fdesk%2Fprivacy%2F"
     other, pk = operator("other")
     User.objects.get(pk=pk).groups.add(Group.objects.create(name="finance"))
     assert other.get("/desk/privacy/").status_code == 404
@@ -71,9 +71,15 @@ def test_requests_wait_with_their_clock_and_are_answered() -> None:
     number = requests.open_request("access", channel="form", contact="ada@example.org")
     assert number in client.get("/desk/privacy/").content.decode()
     client.post(f"/desk/privacy/requests/{number}/acknowledge/")
-    client.post(f"/desk/privacy/requests/{number}/fulfil/")
+    answer = client.post(f"/desk/privacy/requests/{number}/fulfil/", {"reply": "no"}, follow=True)
+    assert b"cannot be answered yet" in answer.content
+    client.post(f"/desk/privacy/requests/{number}/show/", {"account": ""})
+    client.post(f"/desk/privacy/requests/{number}/fulfil/", {"reply": "we hold nothing"})
     row = Request.objects.get(number=number)
     assert (row.state, row.answered_at is None, row.acknowledged_at is None) == ("fulfilled", False, False)
+    page = client.get(f"/desk/privacy/requests/{number}/").content.decode()
+    assert "we hold nothing" in page
+    assert "ada@example.org" in page
     assert client.post(f"/desk/privacy/requests/{number}/dance/").status_code == 404
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -22,12 +20,9 @@ from tollkeeper.kit import egress
 from tollkeeper.privacy import choices, copies, periods, policy_queries, requests, restrictions
 from tollkeeper.privacy.copying import WHOLE, Span
 from tollkeeper.web import copies as fetching
-from tollkeeper.web.access import View, for_customer
+from tollkeeper.web.access import again, for_customer
 
 _BY_INTEREST = "interest"
-again: Callable[[View], View] = reauthentication_required
-"""The password or a factor once more, unless it was given a moment ago."""
-
 
 SHOWN_COPIES = 5
 
@@ -105,7 +100,7 @@ def copy(request: HttpRequest, customer_id: int) -> HttpResponse:
     try:
         copy_flow.ask(user.pk, span=span)
     except copies.Refused as no:
-        messages.error(request, _(str(no)))
+        messages.error(request, str(no))
     else:
         messages.success(request, _("Your copy is being made. We mail you when it is ready."))
     return redirect("console_privacy")

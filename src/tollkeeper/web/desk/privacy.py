@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +16,7 @@ from tollkeeper.flows import erasure, rehearsing
 from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.kit import backups
-from tollkeeper.privacy import answering, authorities, forgetting, holds, minors, requests, retention
+from tollkeeper.privacy import authorities, forgetting, holds, minors, requests, retention
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import for_privacy
 
@@ -42,35 +41,10 @@ def queue(request: HttpRequest) -> HttpResponse:
         "due": retention.due_now(now),
         "window": backups.window_days(now),
         "rehearsal": rehearsing.last_rehearsal(),
-        "refusals": answering.REFUSALS,
         "today": now.date(),
         "now": now,
     }
     return render(request, "desk/privacy.html", values)
-
-
-@require_POST
-@for_privacy
-def request_step(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """POST /desk/privacy/requests/<number>/<verb>/"""
-    actor = _actor(request)
-    steps: dict[str, Callable[[], object]] = {
-        "acknowledge": lambda: answering.acknowledge(number, actor),
-        "ask": lambda: answering.ask_who(number, actor),
-        "show": lambda: answering.shown(number, actor),
-        "extend": lambda: answering.extend(number, request.POST.get("ground", ""), actor),
-        "refuse": lambda: answering.refuse(number, request.POST.get("ground", ""), actor),
-        "fulfil": lambda: answering.finish(number, actor=actor),
-    }
-    if verb not in steps:
-        raise Http404
-    try:
-        steps[verb]()
-    except requests.Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Saved."))
-    return redirect("desk_privacy")
 
 
 @require_POST
@@ -118,7 +92,6 @@ def duty_step(request: HttpRequest, duty_id: int, verb: str) -> HttpResponse:
 urlpatterns = [
     path("desk/privacy/", queue, name="desk_privacy"),
     path("desk/privacy/duties/<int:duty_id>/<slug:verb>/", duty_step, name="desk_privacy_duty"),
-    path("desk/privacy/requests/<str:number>/<slug:verb>/", request_step, name="desk_privacy_request"),
     path("desk/privacy/minors/<str:number>/", report_decide, name="desk_privacy_minor"),
     path("desk/privacy/holds/<str:number>/release/", hold_release, name="desk_privacy_hold"),
 ]

@@ -1,0 +1,127 @@
+"""Agents who act for a person: their permission, what it covers and until when, and the person's own yes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tollkeeper.kit import audit
+from tollkeeper.kit.sealed import Closed, ErasedText
+from tollkeeper.privacy.models import Mandate, Request
+from tollkeeper.privacy.requests import Refused
+
+MAX_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class MandateRow:
+    """An agent's mandate. ``reference`` is the agent's own name of the request."""
+
+    number: str
+    agent: str
+    scope: tuple[str, ...]
+    expires_at: dt.datetime
+    confirmed_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+    reference: str
+    callback: str
+    told_state: str
+
+
+def give(
+    number: str,
+    *,
+    agent: str,
+    scope: tuple[str, ...],
+    expires_at: dt.datetime,
+    reference: str = "",
+    callback: str = "",
+) -> None:
+    """Note that an agent made a request under a permission. Raises ``requests.Refused``.
+
+    The permission must cover the kind of the request and not be over; the person still confirms it.
+    """
+    now = timezone.now()
+    row = Request.objects.get(number=number)
+    if row.kind not in scope:
+        raise Refused(f"the permission covers {', '.join(scope) or 'nothing'}, not {row.kind}")
+    if expires_at <= now:
+        raise Refused("the permission is over")
+    Mandate.objects.create(
+        request=row,
+        agent=agent,
+        scope=",".join(scope)[:120],
+        expires_at=min(expires_at, now + dt.timedelta(days=MAX_DAYS)),
+        reference=reference or None,
+        callback=callback,
+    )
+    audit.record("mandate.given", object=f"privacy.Request:{number}", note=f"agent:{agent}")
+
+
+def confirm(number: str) -> None:
+    """The person says that the agent acts for them. Raises ``requests.Refused`` once it is over."""
+    with transaction.atomic():
+        row = Mandate.objects.select_for_update().filter(request__number=number).first()
+        if row is None or row.revoked_at is not None or row.expires_at <= timezone.now():
+            raise Refused(_("There is no permission any more that could be confirmed."))
+        if row.confirmed_at is None:
+            row.confirmed_at = timezone.now()
+            row.save(update_fields=["confirmed_at"])
+            audit.record("mandate.confirmed", object=f"privacy.Request:{number}")
+
+
+def revoke(number: str) -> bool:
+    """The person, or the agent, takes the permission back; False if there was none."""
+    done = Mandate.objects.filter(request__number=number, revoked_at__isnull=True).update(
+        revoked_at=timezone.now()
+    )
+    if done:
+        audit.record("mandate.revoked", object=f"privacy.Request:{number}")
+    return bool(done)
+
+
+def settled(number: str) -> bool:
+    """Whether a request may go on as far as agents go: none, or one whose person said yes in time."""
+    row = Mandate.objects.filter(request__number=number).first()
+    return row is None or (row.confirmed_at is not None and row.revoked_at is None)
+
+
+def agent_of(number: str) -> str:
+    """The agent who made a request, or an empty text."""
+    return Mandate.objects.filter(request__number=number).values_list("agent", flat=True).first() or ""
+
+
+def find_mandate(number: str) -> MandateRow | None:
+    """The mandate under which a request was made."""
+    row = Mandate.objects.select_related("request").filter(request__number=number).first()
+    return None if row is None else _row(row)
+
+
+def with_callbacks() -> list[MandateRow]:
+    """Mandates whose agent wants to be told of changes, of requests that changed since."""
+    rows = Mandate.objects.select_related("request").exclude(callback="")
+    return [_row(row) for row in rows]
+
+
+def note_told(number: str, state: str) -> None:
+    """The agent's program was told this status."""
+    Mandate.objects.filter(request__number=number).update(told_state=state)
+
+
+def _row(row: Mandate) -> MandateRow:
+    reference = row.reference
+    return MandateRow(
+        row.request.number,
+        row.agent,
+        tuple(row.scope.split(",")),
+        row.expires_at,
+        row.confirmed_at,
+        row.revoked_at,
+        "" if reference is None or isinstance(reference, ErasedText | Closed) else str(reference),
+        row.callback,
+        row.told_state,
+    )
