@@ -35,6 +35,7 @@ def migrate() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     if not env.redis_url:
         call_command("createcachetable", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     append_only.install()
     load_shop(env.shop)
     load_policy(policy)

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "tollkeeper.kit.purposes.PurposeMiddleware",  # before all that reads a person's data
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tollkeeper.web.static_files.CompressPublic",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -189,9 +190,9 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENV.home / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "tollkeeper.web.static_files.HashedFiles"},
 }
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # what was not collected is served too, under its plain name
 
 PUBLIC_URL = ENV.public_url
 SHOP = ENV.shop
@@ -257,12 +258,19 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.live
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# a form of ours ends on the payment provider's own page; nothing else of theirs is ever allowed here
+_PAYMENT_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com")
+_STAND_IN = urlsplit(ENV.stripe_api)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "img-src": [SELF, "data:"],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        "form-action": [
+            SELF,
+            *([f"{_STAND_IN.scheme}://{_STAND_IN.netloc}"] if _STAND_IN.netloc else _PAYMENT_PAGES),
+        ],
         "object-src": [NONE],
     }
 }

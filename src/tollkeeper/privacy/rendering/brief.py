@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tollkeeper.core.policy_schema import KeepRule, Policy
 from tollkeeper.privacy.rendering import sharing
 from tollkeeper.privacy.rendering.data import GROUPS
-from tollkeeper.privacy.rendering.document import Actions, Block, Card, Cards, Head, Line, Link, line
+from tollkeeper.privacy.rendering.document import Actions, Block, Card, Cards, Head, Line, Link, Mark, line
 from tollkeeper.privacy.rendering.phrases import Phrases
 
 
@@ -41,7 +41,7 @@ def _why(policy: Policy, p: Phrases) -> tuple[Line, ...]:
     for one in policy.purposes.values():
         bases.setdefault(one.basis, []).append(one.title[p.language])
     return tuple(
-        line(p("short.why_line", basis=p(f"basis.{name}"), purposes=p.comma.join(titles)))
+        line(Mark(p(f"short.{name}")), p("mark.colon"), p.comma.join(titles))
         for name, titles in bases.items()
     )
 
@@ -57,7 +57,7 @@ def _how_long(policy: Policy, p: Phrases) -> tuple[Line, ...]:
     ):
         chosen |= {id(rule): rule for rule in found}
     return tuple(
-        line(p("short.how_long_line", what=_capital(rule.ground[p.language]), period=rule.text[p.language]))
+        line(Mark(_capital(rule.ground[p.language])), p("mark.colon"), rule.text[p.language])
         for rule in chosen.values()
     )
 
@@ -80,6 +80,12 @@ def _retention(policy: Policy, p: Phrases) -> str:
     return p("brief.retention", what=longest.ground[p.language], period=longest.text[p.language])
 
 
+def _cookies(policy: Policy, p: Phrases) -> str:
+    registry = policy.cookies.registry
+    optional = sum(cookie.need == "optional" for cookie in registry.values())
+    return p("brief.cookies_some" if optional else "brief.cookies", n=len(registry), optional=optional)
+
+
 def _automated(policy: Policy, p: Phrases) -> str:
     titles = [one.title[p.language] for one in policy.automated.decisions.values()]
     return p("brief.automated_some", decisions=p.comma.join(titles)) if titles else p("brief.automated")
@@ -99,11 +105,7 @@ _LINES: dict[str, Callable[[Policy, Phrases], str]] = {
     "transfers": lambda policy, p: p(
         "brief.transfers", countries=p.comma.join(map(p.country, sharing.countries(policy)))
     ),
-    "cookies": lambda policy, p: p(
-        "brief.cookies",
-        n=len(policy.cookies.registry),
-        optional=sum(cookie.need == "optional" for cookie in policy.cookies.registry.values()),
-    ),
+    "cookies": _cookies,
     "rights": lambda policy, p: p("brief.rights", rights=_rights(policy, p)),
     "security": lambda policy, p: p(
         "brief.security",

@@ -40,7 +40,7 @@ def render_layer(section: Section) -> str:
     return (
         f'<details class="policy-layer"><summary><h2>{escape(section.title)}</h2>'
         f"<span>{escape(section.brief)}</span></summary>\n"
-        f'<section id="{escape(section.id)}" aria-label="{escape(section.title)}">\n{body}\n'
+        f'<section id="{escape(section.id)}">\n{body}\n'
         "</section></details>"
     )
 
