@@ -34,6 +34,7 @@ MAY = {
     "cli/ports.py": "looks which ports of this machine are free",
     "cli/touring/browser.py": "plays a customer against our own pages",
     "cli/touring/caller.py": "plays a customer against our own gate",
+    "cli/touring/models.py": "plays a customer who chats at our own gate and a stand-in's",
     "web/status.py": "looks whether our own processes answer",
     "proofs/context.py": "visits our own pages as a stranger",
     "proofs/security.py": "shakes hands with our own listeners",

@@ -297,7 +297,7 @@ def test_snapshots_say_what_was_found_and_when(shop: Shop) -> None:
     first = queries.find_snapshot(delivery.id)
     assert (first.used, first.enabled, first.odd) == (0, True, "")
     assert all(shop.chat(secret) for _ in range(5))
-    assert not relaying.ask_for_sync(delivery.id), "not more than once a minute"
+    assert not relaying.ask_for_sync(delivery.id), "not again at once"
     assert relaying.ask_for_sync(delivery.id, timezone.now() + dt.timedelta(minutes=2))
     work()
     second = queries.find_snapshot(delivery.id)

@@ -15,14 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tollkeeper.catalog import publish, shopfile
 from tollkeeper.cli import home
 from tollkeeper.cli.errors import Refused, one_sentence
+from tollkeeper.cli.touring import caller, library
 from tollkeeper.cli.touring.browser import Broken, Stuck
-from tollkeeper.cli.touring.caller import MODEL
+from tollkeeper.cli.touring.models import MODEL
 from tollkeeper.cli.touring.story import Story
 from tollkeeper.cli.touring.tokens import TokenStory
-from tollkeeper.config import environment
 
 
 def tour(
@@ -55,8 +54,13 @@ def tour(
 
 def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]:
     addresses = {name: address.rstrip("/") for name, address in run["addresses"].items()}
-    book = _book(str(run["shop"]))
-    kind = partial(TokenStory, book=book) if book else Story
+    try:
+        book = caller.price_book(addresses["storefront"])
+    except Stuck as stuck:
+        raise Refused(str(stuck)) from None
+
+    chats = any(model["model"] == MODEL for model in book["models"])
+    kind = partial(TokenStory, book=book, library=library.openai()) if chats else Story
     story = kind(
         site=addresses["storefront"],
         gate=addresses["gate"],
@@ -79,8 +83,7 @@ def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]
     ok = all(step["ok"] for step in steps)
     wall_s = round(time.monotonic() - story.began, 2)
     _table(console, steps, ok, wall_s)
-    names = _FIGURES + _MORE_FIGURES if book else _FIGURES
-    figures = {name: story.figures.get(name) for name in names if name != "first_call_ms" or not book}
+    figures = {name: story.figures.get(name) for name in (_TOKEN_FIGURES if chats else _FIGURES)}
     return {
         "name": "tour",
         "ok": ok,
@@ -92,20 +95,21 @@ def _play(run: dict[str, Any], folder: Path, console: Console) -> dict[str, Any]
 
 
 _FIGURES = ("email", "first_key_s", "first_call_ms", "calls", "charged_units")
-_MORE_FIGURES = ("tokens", "due_units", "relay_key_s")
-
-
-def _book(shop: str) -> dict[str, int]:
-    """The published prices of the model that the tour calls; empty where the shop sells no models."""
-    folder = environment.repository() / "shops" / shop
-    if not (folder / shopfile.SHOP_FILE).exists():
-        return {}
-    priced = publish.gate_terms(shopfile.read_shop(folder), {}).models
-    model = next((each for each in priced if each.name == MODEL), None)
-    if model is None:
-        return {}
-    cached = model.input if model.cache_read is None else model.cache_read
-    return {"input": model.input, "output": model.output, "cache_read": cached}
+_TOKEN_FIGURES = (
+    "email",
+    "client",
+    "first_key_s",
+    "calls",
+    "tokens",
+    "due_units",
+    "charged_units",
+    "relay_key_s",
+    "relay_used_units",
+    "relay_left_units",
+    "blocked_before_refund",
+    "refund_due_minor",
+    "refunded_minor",
+)
 
 
 def _attempt(deed: Any) -> tuple[bool, str]:

@@ -22,6 +22,8 @@ from tollkeeper.delivery.provisioners import Mismatch, Missing, Provisioner, Pro
 from tollkeeper.kit import egress
 from tollkeeper.kit.jobs import Context, GiveUp, enqueue, job, schedule
 
+LOOK_AGAIN = dt.timedelta(seconds=10)
+"""How often a customer may have a key looked at."""
 ORPHAN_AFTER = dt.timedelta(hours=1)
 """A key with our label that we do not know is somebody's half-made one for so long at most."""
 
@@ -140,12 +142,13 @@ def sync_key(context: Context, delivery_id: int) -> None:
 
 
 def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
-    """Have a key looked at on its customer's wish; once a minute at most."""
+    """Have a key looked at on its customer's wish, or because its relay says so; see ``LOOK_AGAIN``."""
     moment = now or timezone.now()
     last = delivery_queries.find_snapshot(delivery_id)
-    if last is not None and moment - last.as_of < dt.timedelta(minutes=1):
+    if last is not None and moment - last.as_of < LOOK_AGAIN:
         return False
-    enqueue("sync_key", f"sync:asked:{delivery_id}:{moment:%Y%m%d%H%M}", delivery_id=delivery_id)
+    slot = int(moment.timestamp() // LOOK_AGAIN.total_seconds())
+    enqueue("sync_key", f"sync:asked:{delivery_id}:{slot}", delivery_id=delivery_id)
     return True
 
 

@@ -12,7 +12,7 @@ import requests
 from tests.services.postgres import free_port
 from tollkeeper.cli.touring import browser
 from tollkeeper.cli.touring.browser import Stuck
-from tollkeeper.cli.touring.caller import Caller, mistakes_of_refusal
+from tollkeeper.cli.touring.caller import Caller, mistakes_of_refusal, price_book
 
 PROBLEM = {
     "type": "about:blank",
@@ -140,3 +140,14 @@ def test_a_bad_refusal_is_noticed(headers: dict[str, str], body: dict[str, Any],
         named in mistake for mistake in mistakes_of_refusal(refusal(headers, json.dumps(body).encode()))
     )
     assert mistakes_of_refusal(refusal(GOOD, b"<html>")) == ["the body is not JSON"]
+
+
+@pytest.mark.parametrize("gate", [[0, 503, 200]], indirect=True)
+def test_a_price_book_is_waited_for(gate: Gate) -> None:
+    assert price_book(gate.address) == {}
+
+
+@pytest.mark.parametrize("gate", [[404]], indirect=True)
+def test_a_site_without_a_price_book_is_told(gate: Gate) -> None:
+    with pytest.raises(Stuck, match="404"):
+        price_book(gate.address)

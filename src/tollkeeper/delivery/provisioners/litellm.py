@@ -1,4 +1,7 @@
-"""Keys at a LiteLLM proxy. We choose secret and alias; what it echoes is not believed, only what it reads."""
+"""Keys at a LiteLLM proxy. We choose secret and alias; what it echoes is not believed, only what it reads.
+
+Options of the target: ``spend_delay_s``, how late spend may show there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tollkeeper.delivery.provisioners._relay import Relay, from_usd, instant, to
 
 PAGE = 100
 SPEND_DELAY_S = 60.0
-"""Spend is written in batches; the default is every 10 s, 60 s is advised."""
+"""Spend is written in batches: every 10 s by default, 60 s is advised (``proxy_batch_write_at``)."""
 
 
 class LiteLLM(Relay):
@@ -21,6 +24,14 @@ class LiteLLM(Relay):
     keeps = frozenset({"cap", "ends_at", "models", "requests_per_minute"})
     chooses_secret = True
     reads_secret = True
+
+    def __init__(self, door: Door) -> None:
+        super().__init__(door)
+        said = self.target.options.get("spend_delay_s", "")
+        try:
+            self.spend_delay_s = float(said) if said else SPEND_DELAY_S
+        except ValueError:
+            raise Refused("bad_option", f"spend_delay_s is no number: {said!r}") from None
 
     def probe(self) -> Facts:
         """See the protocol; a proxy without its database cannot keep keys."""
@@ -125,7 +136,7 @@ class LiteLLM(Relay):
             created_at=instant(info.get("created_at")),
             window=info.get("budget_duration") or "",
             resets_at=instant(info.get("budget_reset_at")),
-            delay_s=SPEND_DELAY_S,
+            delay_s=self.spend_delay_s,
         )
 
     def _done(self, reply: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from django import forms
 from django.conf import settings
@@ -19,6 +18,7 @@ from tollkeeper.core.keys import KeyText
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery import services as verbs
 from tollkeeper.web.access import for_customer
+from tollkeeper.web.console import relays
 from tollkeeper.web.storefront import example_route
 
 _OVERLAPS = {
@@ -77,32 +77,9 @@ def key_list(request: HttpRequest, customer_id: int) -> HttpResponse:
             "units": units,
             "form": NewKey(units=units),
             "unrevealed": delivery.find_unrevealed(customer_id),
-            "relayed": _relayed(customer_id),
+            **relays.look_context(request, customer_id),
         },
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RelayedKey:
-    """A delivered key at a relay, where it works, and how it was last found there."""
-
-    row: delivery.DeliveryRow
-    base: str
-    snapshot: delivery.SnapshotRow | None
-
-
-def _relayed(customer_id: int) -> list[RelayedKey]:
-    rows = [row for row in delivery.deliveries(customer_id) if row.target and row.state == "delivered"]
-    return [RelayedKey(row, _base_of(row.target), delivery.find_snapshot(row.id)) for row in rows]
-
-
-def _base_of(target: str) -> str:
-    """Where customers use their keys of a relay; empty if the shop has it no more."""
-    try:
-        terms = catalog.get_target(target)
-    except catalog.NotOffered:
-        return ""
-    return terms.public_url or terms.url
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -142,7 +119,7 @@ def key_reveal(request: HttpRequest, customer_id: int, delivery_id: int) -> Http
                 _("This key was shown before and cannot be shown again. Make a new one if it is lost."),
             )
             return redirect("console_keys")
-        return _shown(request, customer_id, mine.key_id, text, base=_base_of(mine.target))
+        return _shown(request, customer_id, mine.key_id, text, base=relays.base_of(mine.target))
     if not mine.revealable:
         messages.warning(
             request, _("This key was shown before and cannot be shown again. Make a new one if it is lost.")
