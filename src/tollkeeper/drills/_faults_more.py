@@ -153,7 +153,7 @@ def old_payer(at: Injector) -> None:
 
 
 def old_grant(at: Injector) -> None:
-    customer = census.model_of("accounts.Customer")._base_manager.create()
+    customer = census.model_of("accounts.Customer")._base_manager.create(owner_id=base.person())
     now = timezone.now()
     facts = {"key": "x", "customer_id": customer.pk, "unit": "calls", "amount": 0, "remaining": 0}
     _old("usage.Grant", "created_at", effective_at=now, source="x", **facts)

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.flows import log_days
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import append_only
 from tollkeeper.proofs import running, vouching
@@ -23,5 +24,6 @@ def open_shop() -> None:
     append_only.install()
     load_shop(settings.ENV.shop)
     load_policy(settings.ENV.shop / "policy.toml")
+    log_days.prepare()
     running.load_probes()
     vouching.stand_in(timezone.now())

@@ -21,7 +21,9 @@ from tollkeeper.kit.keystore.vault import ALIAS, BATCH
 from tollkeeper.kit.models import LogKey
 
 CALLS, ACCESS = "calls", "access"
-LOGS = (CALLS, ACCESS)
+RULES = {CALLS: "calls", ACCESS: "security"}
+"""Name of a log → the policy's keep rule after which a day of it goes."""
+LOGS = tuple(RULES)
 AHEAD_DAYS = 8
 """So long may no worker run before writers find no key and leave addresses out."""
 _EPOCH = dt.date(1970, 1, 1)

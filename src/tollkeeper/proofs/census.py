@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connections, models, router
 
+from tollkeeper.core.addresses import SEALED_BYTES
 from tollkeeper.core.personal import Model
 from tollkeeper.privacy.discovery import follow, installed_models
 
@@ -20,9 +21,9 @@ def model_of(label: str) -> type[models.Model]:
     return installed_models()[label]
 
 
-def count(label: str) -> int:
-    """How many rows a table has."""
-    return model_of(label)._base_manager.count()
+def count(label: str, **which: Any) -> int:
+    """How many rows a table has, or how many of some kind."""
+    return model_of(label)._base_manager.filter(**which).count()
 
 
 def raw_values(label: str, column: str, limit: int = SAMPLE) -> Iterator[Any]:
@@ -40,6 +41,13 @@ def raw_values(label: str, column: str, limit: int = SAMPLE) -> Iterator[Any]:
         )
         for row in cursor.fetchall():
             yield row[0]
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a stored value is a token of a subject's key, or an address sealed to a day's key."""
+    if isinstance(value, bytes | memoryview):
+        return len(value) == SEALED_BYTES
+    return str(value).startswith(("s1.", "bX."))
 
 
 def oldest(label: str, since: str) -> dt.datetime | dt.date | None:

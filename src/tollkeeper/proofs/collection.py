@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections import Counter
 from typing import Any
 
 from tollkeeper.accounts.forms import SignUp
+from tollkeeper.core.addresses import Agreement
 from tollkeeper.core.cards import find_cards
 from tollkeeper.core.personal import Personal
+from tollkeeper.kit import log_keys
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.planting import planted
@@ -92,7 +96,7 @@ def nickname(ctx: Context) -> Evidence:
 
 @probe("T-06", "G-13")
 def call_log(ctx: Context) -> Evidence:
-    """A call's record has no body, query, header or address; addresses elsewhere are sealed."""
+    """A call's record has no body, query or header; every address is sealed, to a living key only."""
     call = census.model_of("usage.Call")
     texts = {
         f.name
@@ -117,12 +121,30 @@ def call_log(ctx: Context) -> Evidence:
     require(not open_columns, "an address or browser is stored unsealed", columns=open_columns)
     found = _texts_like(_IP, ctx, {"usage", "delivery", "sales", "payments", "accounts", "support"})
     require(not found, "something like a network address lies in the clear", columns=found)
+    clear = sum(not census.is_sealed(value) for value in census.raw_values("usage.Call", "sealed_address"))
+    require(clear == 0, "an address in the call log is not sealed", values=clear)
     return {
+        "addresses_sealed": census.count("usage.Call", sealed_address__isnull=False),
+        "sealed_and_opened_now": _self_test(ctx),
         "columns": sorted(field.name for field in call._meta.concrete_fields),
         "calls": census.count("usage.Call"),
         "routes_seen": len(set(census.raw_values("usage.Call", "route"))),
         "sealed": sorted([*ctx.columns("technical.ip"), *ctx.columns("technical.agent")]),
     }
+
+
+def _self_test(ctx: Context) -> dict[str, str]:
+    """Seal an address of documentation (RFC 5737) to each log's key of today, and open it: the hashes."""
+    today = log_keys.day_number(ctx.today)
+    made = {}
+    for log in log_keys.LOGS:
+        public = log_keys.find_public(log, today)
+        require(public is not None, f"the log {log} has no key of today: no address is written")
+        sealed = Agreement(log, today, public or b"", secrets.token_bytes(32)).seal("192.0.2.1")
+        opened = log_keys.open_sealed_address(log, today, sealed)
+        require(opened == "192.0.2.1", f"an address of the log {log} does not open with its key")
+        made[log] = hashlib.sha256(sealed).hexdigest()[:16]
+    return made
 
 
 def _texts_like(pattern: re.Pattern[str], ctx: Context, apps: set[str]) -> dict[str, int]:
@@ -199,6 +221,6 @@ def _sealed_share(name: str, column: Personal) -> int:
     count = 0
     for value in census.raw_values(label, field):
         count += 1
-        if not str(value).startswith(("s1.", "bX.")):
+        if not census.is_sealed(value):
             raise Broken(f"a value of {name} is not sealed", category=column.category)
     return count

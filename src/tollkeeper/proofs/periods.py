@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
+from tollkeeper.kit import daily, log_keys
 from tollkeeper.privacy import periods
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.probe import Evidence, probe, require
+from tollkeeper.usage import queries as usage
 
 LOG_DAYS = 90
 """No log may be older, whatever a policy says."""
@@ -60,6 +62,24 @@ def _files(ctx: Context) -> Iterator[tuple[str, int]]:
                 yield str(path.relative_to(ctx.home)), (ctx.now - changed).days
 
 
+def _days(ctx: Context) -> dict[str, Any]:
+    """Of each log with sealed addresses: the ages of its oldest key and of its oldest partition."""
+    made: dict[str, Any] = {}
+    for log, rule in log_keys.RULES.items():
+        first = log_keys.oldest_day(log)
+        age = None if first is None else log_keys.day_number(ctx.today) - first
+        limit = ctx.policy.keep[rule].days
+        held = sorted(usage.days_of_calls(first + 1)) if first is not None and log == log_keys.CALLS else []
+        require(
+            age is None or age <= limit or bool(held), f"a key of the log {log} outlived its day", days=age
+        )
+        made[log] = {"oldest_key_days": age, "limit_days": limit}
+    parts = daily.parts(daily.Daily("usage_call", "called_at"))
+    made["partitions"] = len(parts)
+    made["oldest_partition_days"] = log_keys.day_number(ctx.today) - parts[0] if parts else None
+    return made
+
+
 @probe("G-61")
 def logs(ctx: Context) -> Evidence:
     """Rows and files of logs, none beyond ninety days."""
@@ -71,6 +91,7 @@ def logs(ctx: Context) -> Evidence:
     require(not old, "a file of a log is older than ninety days", files=old)
     rows = _kept(ctx, "technical.ip", "technical.agent")
     return {
+        "days_of_logs": _days(ctx),
         "rules": rules,
         "tables": rows,
         "files": len(files),

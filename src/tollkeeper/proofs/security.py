@@ -86,11 +86,11 @@ def at_rest(ctx: Context) -> Evidence:
     bodies: list[str] = []
     for name in sealed:
         label, _, column = name.rpartition(".")
-        values = [str(value) for value in census.raw_values(label, column) if value]
-        clear = [value for value in values if not value.startswith(("s1.", "bX."))]
+        values = [value for value in census.raw_values(label, column) if value]
+        clear = [value for value in values if not census.is_sealed(value)]
         require(not clear, f"{len(clear)} values of {name} are in the clear")
         counted[name] = len(values)
-        bodies += [value.rsplit(".", 1)[1] for value in values[:50]]
+        bodies += [value.rsplit(".", 1)[1] for value in values[:50] if isinstance(value, str)]
     sessions = [str(value) for value in census.raw_values("sessions.Session", "session_data")]
     require(all(value.startswith("t1.") for value in sessions), "a session is not sealed")
     with planted() as canary:

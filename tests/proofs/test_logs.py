@@ -1,0 +1,64 @@
+"""What the probes say of logs by the day and of the addresses in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from tollkeeper.core.addresses import Unreadable
+from tollkeeper.kit import log_keys
+from tollkeeper.kit.keystore.models import LogSecret
+from tollkeeper.kit.models import LogKey
+from tollkeeper.proofs import collection, periods
+from tollkeeper.proofs.context import Context
+from tollkeeper.proofs.probe import Broken
+from tollkeeper.usage.models import Call
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
+
+
+def call(address: bytes | None) -> None:
+    Call.objects.create(
+        request_id=uuid.uuid4().hex, gate_id="g", key_id=1, customer_id=1, route="r", method="GET",
+        status=200, outcome=0, unit="calls", units=1, bytes_in=1, bytes_out=1, latency_us=1,
+        called_at=timezone.now(), sealed_address=address,
+    )  # fmt: skip
+
+
+def test_the_evidence_is_of_this_very_run() -> None:
+    call(b"s" * 72)
+    call(None)
+    one, two = (collection.call_log(Context()) for _ in range(2))
+    assert one["addresses_sealed"] == 1
+    assert set(one["sealed_and_opened_now"]) == {"calls", "access"}
+    assert one["sealed_and_opened_now"] != two["sealed_and_opened_now"], "sealed anew each time"
+    assert periods.logs(Context())["days_of_logs"]["calls"] == {"oldest_key_days": 0, "limit_days": 30}
+
+
+def test_an_address_that_is_not_sealed_is_found() -> None:
+    call(b"203.0.113.7")
+    with pytest.raises(Broken, match="not sealed"):
+        collection.call_log(Context())
+
+
+def test_a_day_without_a_key_is_found() -> None:
+    LogKey.objects.filter(log="calls").delete()
+    with pytest.raises(Broken, match="no key of today"):
+        collection.call_log(Context())
+
+
+def test_a_key_of_another_pair_is_found() -> None:
+    LogKey.objects.filter(log="calls").update(public=b"x" * 32)
+    with pytest.raises(Unreadable, match="does not open"):
+        collection.call_log(Context())
+
+
+def test_a_key_that_outlived_its_day_is_found() -> None:
+    log_keys.make_ahead(timezone.now().date() - dt.timedelta(days=31), 1)
+    with pytest.raises(Broken, match="outlived"):
+        periods.logs(Context())
+    LogSecret.objects.filter(log="calls").order_by("day").update(wrapped=None)
+    periods.logs(Context())
