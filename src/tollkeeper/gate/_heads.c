@@ -267,7 +267,12 @@ static PyObject *parse_request(PyObject *module, PyObject *data) {
             }
             break;
         case 15:
-            if (SAME(name, "accept-encoding")) { keep = 0; r = put_field(r, line, p - 2 - line); }
+            if (SAME(name, "accept-encoding")) {
+                keep = 0;
+                r = put_field(r, (const uint8_t *)"Accept-Encoding:", 16);
+                memcpy(r, line + 16, p - 2 - line - 16);
+                r += p - 2 - line - 16;
+            }
             break;
         case 10:
             if (SAME(name, "connection")) {

@@ -8,7 +8,7 @@ for the other side: hop-by-hop fields, credentials, cookies and addresses of the
 customer are dropped, framing fields are rewritten in one spelling.
 
 A program sends the same names of fields again and again, so what is to be done
-with them is looked up once for all names of a head, not for each (:class:`_Plans`).
+with them is found out once for all names of a head, not for each (:class:`_Shape`).
 
 This is the pure twin; ``_heads`` is the same in C, when a compiler was there at
 install. ``gate.parser`` picks, and the tests hold them against each other.
@@ -56,10 +56,8 @@ Fields have their CRLF before them, and a head ends where its final CRLFCRLF beg
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 VALUES = rb"[\t\x20-\x7e\x80-\xff]*+"
 CHUNKED_FIELD: Final = b"\r\nTransfer-Encoding: chunked"
-_request_line = re.compile(
-    rb"(" + TOKEN + rb"{1,20}+) (/[!\"$-\[\]-~]*+) HTTP/1\.([01])(?=\r\n)",
-).match
-_status_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: " + VALUES + rb")?(?=\r\n)").match
+_REQUEST_LINE = rb"(" + TOKEN + rb"{1,20}+) (/[!\"$-\[\]-~]*+) HTTP/1\.([01])"
+_STATUS_LINE = rb"(HTTP/1\.([01]) ([1-9][0-9][0-9])(?: " + VALUES + rb")?)"
 # As each match begins at a CRLF and reaches to the next, as many names as lines means that all is well.
 _names = re.compile(rb"\r\n(" + TOKEN + rb"++):" + VALUES + rb"(?=\r\n)").findall
 _host = re.compile(rb"(?:[0-9A-Za-z._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?").fullmatch
@@ -107,40 +105,119 @@ _RESPONSE_FIELDS = {
 _RESPONSE_PREFIXES = (b"proxy-", b"ratelimit-", b"x-ratelimit-", b"access-control-")
 _HARMLESS = frozenset(b"close keep-alive upgrade te http2-settings proxy-connection trailer".split()) | {b""}
 
-Plan = tuple[Callable[[list[bytes]], Any], tuple[tuple[int, int, int], ...]]
-"""The lines that go on as they are (line 0 is empty), and line, meaning and where the value begins
-of those that must be looked at."""
-_PLANS = 512
-_PLAN_MAX = 2048
-"""How many plans are kept, and the size of names for which they are."""
+_SHAPES = 512
+_SHAPE_MAX = 2048
+"""How many shapes are kept, and the size of names for which they are."""
+_LEARNED_AFTER = 64
+_RECENT = 6
 
 
-class _Plans(dict[tuple[bytes, ...], Plan]):
-    """What to do with the fields of a head, by their names as they are spelled, in their order."""
+class _Shape:
+    """Heads with the same names of fields, as they are spelled, in the same order.
 
-    def __init__(self, meanings: dict[bytes, int], prefixes: tuple[bytes, ...]) -> None:
+    All of them fall into the same pieces: the parts of the first line, runs of lines that go on as
+    they are, values that must be looked at, and an empty one. A shape that comes often gets a
+    pattern of its own that makes the pieces in one go.
+    """
+
+    def __init__(self, first: bytes, names: tuple[bytes, ...], meanings: list[int]) -> None:
+        self.match: Callable[[bytes], re.Match[bytes] | None] | None = None
+        self.seen = 0
+        self.looked_at: list[tuple[int, int]] = []
+        """Place among the pieces, meaning."""
+        self._cuts: list[list[int]] = []
+        """First and last line of a run; or a line twice, and where its value begins."""
+        self._first = first
+        self._names = names
+        self._meanings = meanings
+        place, run, going = first.count(b"(") - first.count(b"(?"), 0, []
+        for line, (name, meaning) in enumerate(zip(names, meanings, strict=True), 1):
+            if meaning not in _GOES_ON:
+                run = 0
+            elif run:
+                self._cuts[run - 1][1] = line
+            else:
+                self._cuts.append([line, line, 0])
+                run = len(self._cuts)
+                going.append(place + run - 1)
+            if meaning not in (PASS, DROP):
+                self.looked_at.append((place + len(self._cuts), meaning))
+                self._cuts.append([line, line, len(name) + 1])
+        # Of one place alone an itemgetter gives the piece itself: the empty one, which joins to nothing.
+        self.going: Callable[[tuple[bytes, ...]], Any] = itemgetter(*going, place + len(self._cuts))
+
+    def cut(self, first: tuple[bytes, ...], lines: list[bytes]) -> tuple[bytes, ...]:
+        """The pieces, made from the parts of the first line and the lines after it."""
+        pieces = [
+            lines[start][value:] if value else b"\r\n" + b"\r\n".join(lines[start : end + 1])
+            for start, end, value in self._cuts
+        ]
+        return (*first, *pieces, b"")
+
+    def learn(self) -> None:
+        """Make the pattern."""
+        pattern, run = self._first, False
+        for name, meaning in zip(self._names, self._meanings, strict=True):
+            goes = meaning in _GOES_ON
+            if goes is not run:
+                pattern += b"(" if goes else b")"
+                run = goes
+            value = VALUES if meaning in (PASS, DROP) else b"(" + VALUES + b")"
+            pattern += rb"\r\n" + re.escape(name) + b":" + value
+        self.match = re.compile(pattern + (b")" if run else b"") + rb"(?=\r\n\r\n)()").match
+
+
+class _Shapes(dict[tuple[bytes, ...], _Shape]):
+    """The shapes seen lately, of requests or of responses."""
+
+    def __init__(self, first: bytes, meanings: dict[bytes, int], prefixes: tuple[bytes, ...]) -> None:
         super().__init__()
+        self._first = first
+        self._line = re.compile(first + rb"(?=\r\n)").match
         self._meanings = meanings
         self._prefixes = prefixes
+        self.learned: list[_Shape] = []
 
-    def __missing__(self, names: tuple[bytes, ...]) -> Plan:
-        going, looked_at = [0], []
-        for line, name in enumerate(names, 1):
-            lower = name.lower()
-            meaning = self._meanings.get(lower, DROP if lower.startswith(self._prefixes) else PASS)
-            if meaning in _GOES_ON:
-                going.append(line)
-            if meaning not in (PASS, DROP):
-                looked_at.append((line, meaning, len(name) + 1))
-        # Of one line alone an itemgetter gives the line itself: the empty one, which joins to nothing.
-        plan = (itemgetter(*going), tuple(looked_at))
-        if len(self) < _PLANS and sum(map(len, names)) <= _PLAN_MAX:
-            self[names] = plan
-        return plan
+    def __missing__(self, names: tuple[bytes, ...]) -> _Shape:
+        lower = [name.lower() for name in names]
+        meanings = [
+            self._meanings.get(name, DROP if name.startswith(self._prefixes) else PASS) for name in lower
+        ]
+        shape = _Shape(self._first, names, meanings)
+        if len(self) < _SHAPES and sum(map(len, names)) <= _SHAPE_MAX:
+            self[names] = shape
+        return shape
+
+    def read(self, data: bytes) -> tuple[tuple[bytes, ...], _Shape, int] | None:
+        """The pieces of a head, its shape, and where it ends (-1: not whole); None if it is malformed."""
+        for shape in self.learned:
+            if shape.match is not None and (match := shape.match(data)) is not None:
+                if shape is not self.learned[0]:
+                    self.learned.remove(shape)
+                    self.learned.insert(0, shape)
+                return match.groups(), shape, match.end()
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            return (), _NO_SHAPE, -1
+        start = self._line(data)
+        if start is None:
+            return None
+        names = _names(data, start.end(), end + 2)
+        lines = data[start.end() : end].split(b"\r\n")
+        if len(lines) != len(names) + 1:
+            return None
+        shape = self[tuple(names)]
+        shape.seen += 1
+        if not shape.seen % _LEARNED_AFTER:
+            if shape.match is None:
+                shape.learn()
+            self.learned = [shape, *self.learned[: _RECENT - 1]]
+        return shape.cut(start.groups(), lines), shape, end
 
 
-_request_plans = _Plans(_REQUEST_FIELDS, _REQUEST_PREFIXES)
-_response_plans = _Plans(_RESPONSE_FIELDS, _RESPONSE_PREFIXES)
+_NO_SHAPE = _Shape(b"", (), [])
+_requests = _Shapes(_REQUEST_LINE, _REQUEST_FIELDS, _REQUEST_PREFIXES)
+_responses = _Shapes(_STATUS_LINE, _RESPONSE_FIELDS, _RESPONSE_PREFIXES)
 
 
 def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, hot
@@ -149,18 +226,13 @@ def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, h
     Gives the head's parts; or 0 if it is not whole yet; or the status with which it
     must be refused: 400, 401 (a credential of a kind we do not take) or 417.
     """
-    end = data.find(b"\r\n\r\n")
+    read = _requests.read(data)
+    if read is None:
+        return 400
+    pieces, shape, end = read
     if end < 0:
         return 0
-    start = _request_line(data)
-    if start is None:
-        return 400
-    method, target, minor = start.groups()
-    at = start.end()
-    names = _names(data, at, end + 2)
-    lines = data[at:end].split(b"\r\n")
-    if len(lines) != len(names) + 1:
-        return 400
+    method, target, minor = pieces[:3]
     flags = KEEP if minor == b"1" else HTTP10
     if method == b"HEAD":
         flags |= HEAD
@@ -169,9 +241,8 @@ def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, h
     hosts = refused = 0
     upgrade_asked = upgrade_named = False
     replaceable = b""
-    going, looked_at = _request_plans[tuple(names)]
-    for line, meaning, begin in looked_at:
-        value = lines[line][begin:].strip(b" \t")
+    for place, meaning in shape.looked_at:
+        value = pieces[place].strip(b" \t")
         if meaning == HOST:
             hosts += 1
             if _host(value) is None:
@@ -188,7 +259,7 @@ def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, h
                 return 400
             length = int(value)
         elif meaning == ACCEPTED:
-            replaceable += b"\r\n" + lines[line]
+            replaceable += b"\r\nAccept-Encoding:" + pieces[place]
         elif meaning == CONNECTION:
             for word in value.lower().split(b","):
                 word = word.strip(b" \t")
@@ -229,7 +300,7 @@ def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, h
         replaceable += b"\r\nContent-Length: %d" % length
     elif flags & CHUNKED:
         replaceable += CHUNKED_FIELD
-    return flags, method, target, credential, length, b"\r\n".join(going(lines)), replaceable, end
+    return flags, method, target, credential, length, b"".join(shape.going(pieces)), replaceable, end
 
 
 def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: C901 - one pass, hot
@@ -237,25 +308,19 @@ def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: 
 
     Gives the head's parts; or 0 if it is not whole yet; or 502 if it must not be believed.
     """
-    end = data.find(b"\r\n\r\n")
+    read = _responses.read(data)
+    if read is None:
+        return 502
+    pieces, shape, end = read
     if end < 0:
         return 0
-    start = _status_line(data)
-    if start is None:
-        return 502
-    at = start.end()
-    names = _names(data, at, end + 2)
-    lines = data[at:end].split(b"\r\n")
-    if len(lines) != len(names) + 1:
-        return 502
-    minor, status_text = start.groups()
+    first, minor, status_text = pieces[:3]
     status = int(status_text)
     flags = KEEP if minor == b"1" else HTTP10
     length = -1
     framing = b""
-    going, looked_at = _response_plans[tuple(names)]
-    for line, meaning, begin in looked_at:
-        value = lines[line][begin:].strip(b" \t")
+    for place, meaning in shape.looked_at:
+        value = pieces[place].strip(b" \t")
         if meaning == LENGTH:
             if length >= 0 or flags & CHUNKED or not value.isdigit() or len(value) > 15:
                 return 502
@@ -292,8 +357,9 @@ def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: 
             framing = b""
     elif not flags & CHUNKED and length < 0:
         flags = (flags | UNTIL_CLOSE) & ~KEEP
-    first = data[:at] if minor == b"1" else b"HTTP/1.1" + data[8:at]
-    return flags, status, length, first + b"\r\n".join(going(lines)), framing, end
+    if minor == b"0":
+        first = b"HTTP/1.1" + first[8:]
+    return flags, status, length, first + b"".join(shape.going(pieces)), framing, end
 
 
 def field_value(fields: bytes, name: bytes) -> bytes | None:
