@@ -8,67 +8,12 @@ from contextlib import closing
 
 import pytest
 
+from tests.gate.corpus import LINES, SMUGGLING
 from tests.gate.stage import RunningGate, Stage, problem, request, statuses
 from tests.gate.upstream import ScriptedUpstream
 from tollkeeper.core.charges import Outcome
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
-SMUGGLING = {
-    "CL+TE": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "TE+CL": b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-    "two equal lengths": b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-    "list of lengths": b"Content-Length: 5, 5\r\n\r\nhello",
-    "length with plus": b"Content-Length: +5\r\n\r\nhello",
-    "length in hex": b"Content-Length: 0x5\r\n\r\nhello",
-    "empty length": b"Content-Length:\r\n\r\n",
-    "negative length": b"Content-Length: -1\r\n\r\n",
-    "huge length": b"Content-Length: 99999999999999999999\r\n\r\n",
-    "length in other digits": "Content-Length: ٥\r\n\r\nhello".encode(),
-    "TE with space before colon": b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "TE xchunked": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "TE chunked, identity": b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    "TE gzip, chunked": b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "TE twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "TE folded": b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
-    "TE with vertical tab": b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "TE quoted": b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n',
-    "bare LF": b"X: y\nContent-Length: 5\r\n\r\nhello",
-    "bare CR": b"X: y\rContent-Length: 5\r\n\r\nhello",
-    "NUL in a value": b"X: a\0b\r\n\r\n",
-    "NUL in a name": b"X\0: a\r\n\r\n",
-    "control in a value": b"X: a\x01b\r\n\r\n",
-    "field without colon": b"Xyz\r\n\r\n",
-    "field without name": b": x\r\n\r\n",
-    "folded line": b"X: a\r\n b\r\n\r\n",
-    "two hosts": b"Host: b\r\n\r\n",
-    "two credentials": b"Authorization: Bearer zz\r\n\r\n",
-    "chunk size with LF only": b"Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n",
-    "chunk size too big": b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello",
-    "chunk size negative": b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n",
-    "chunk size with 0x": b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
-    "chunk size with spaces": b"Transfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n",
-    "chunk size empty": b"Transfer-Encoding: chunked\r\n\r\n\r\nhello\r\n0\r\n\r\n",
-    "chunk without end": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX0\r\n\r\n",
-    "chunk extension with bare LF": b"Transfer-Encoding: chunked\r\n\r\n5;a\nb\r\nhello\r\n0\r\n\r\n",
-    "length in a trailer": b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n",
-    "Connection names a framing field": b"Connection: content-length\r\nContent-Length: 5\r\n\r\nhello",
-}
-LINES = {
-    "absolute form": b"GET http://x/smuggle HTTP/1.1",
-    "authority form": b"CONNECT x:80 HTTP/1.1",
-    "asterisk": b"OPTIONS * HTTP/1.1",
-    "version 2": b"GET /smuggle HTTP/2.0",
-    "version 0.9": b"GET /smuggle",
-    "two spaces": b"GET  /smuggle HTTP/1.1",
-    "tab": b"GET\t/smuggle HTTP/1.1",
-    "trailing space": b"GET /smuggle HTTP/1.1 ",
-    "fragment": b"GET /smuggle#x HTTP/1.1",
-    "space in target": b"GET /smuggle x HTTP/1.1",
-    "high byte in target": b"GET /smuggle\xff HTTP/1.1",
-    "method with parenthesis": b"GE(T /smuggle HTTP/1.1",
-    "leading CRLF": b"\r\nGET /smuggle HTTP/1.1",
-}
 
 
 @pytest.fixture(scope="module")
