@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 from django.utils import timezone
 
@@ -50,6 +51,7 @@ def tell(till: Till) -> Story:
     )
     staff.is_staff = True
     staff.save()
+    TOTP.activate(staff, generate_totp_secret())
     customer_id = accounts.ensure_customer(owner)
     number = till.order(customer_id, "pro")
     till.pay(number)

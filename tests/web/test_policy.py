@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 from django.utils import timezone
 
@@ -157,6 +158,8 @@ def test_the_record_is_for_staff(file):
     assert client.get("/desk/privacy/record/").status_code == 404
     user.is_staff = True
     user.save()
+    assert client.get("/desk/privacy/record/").status_code == 302  # to a second factor
+    TOTP.activate(user, generate_totp_secret())
     text = client.get("/desk/privacy/record/").content.decode()
     assert "Record of processing activities" in text
     assert client.get("/desk/privacy/record/?format=md")["Content-Type"].startswith("text/markdown")

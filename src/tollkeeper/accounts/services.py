@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
@@ -69,6 +72,20 @@ def add_operator(email: str, password: str) -> uuid.UUID:
     user.set_password(password)
     user.save(update_fields=["is_staff", "password"])
     return user.pk
+
+
+def enrol_totp(user_id: uuid.UUID) -> tuple[str, str]:
+    """Give a person a new authenticator key in place of any they had: (key, ``otpauth:`` address).
+
+    For whoever owns the machine: shown once, stored sealed.
+    """
+    user = User.objects.get(pk=user_id)
+    secret = generate_totp_secret()
+    with transaction.atomic():
+        Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).delete()
+        TOTP.activate(user, secret)
+    with serving("auth"):
+        return secret, get_adapter().build_totp_url(user, secret)
 
 
 def end_sessions(user_id: uuid.UUID) -> int:

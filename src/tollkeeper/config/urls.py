@@ -76,6 +76,7 @@ urlpatterns = [
     path("console/redeem/", orders.redeem, name="console_redeem"),
     path("console/orders/", orders.order_list, name="console_orders"),
     path("console/orders/<str:number>/", orders.order_page, name="console_order"),
+    path("console/orders/<str:number>/give-back/", orders.give_back, name="console_give_back"),
     path("console/orders/<str:number>/documents/<str:label>/", orders.receipt, name="console_receipt"),
     path(
         "console/orders/<str:number>/documents/<str:label>/pdf/",
@@ -113,6 +114,7 @@ urlpatterns = [
     path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
     path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     # operators
+    path("", include("tollkeeper.web.desk.factor")),
     path("", include("tollkeeper.web.desk.restriction")),
     path("desk/", today.today, name="desk"),
     path("desk/orders/", desk_orders.order_list, name="desk_orders"),
@@ -120,6 +122,7 @@ urlpatterns = [
     path("desk/orders/<str:number>/ask/", desk_orders.order_ask, name="desk_order_ask"),
     path("desk/orders/<str:number>/clear/", desk_orders.order_clear, name="desk_order_clear"),
     path("desk/orders/<str:number>/refund/", desk_orders.order_refund, name="desk_order_refund"),
+    path("desk/orders/<str:number>/unspent/", desk_orders.order_unspent, name="desk_order_unspent"),
     path("desk/orders/<str:number>/transfer/", desk_money.transfer_seen, name="desk_order_transfer"),
     path("desk/money/", desk_money.money_page, name="desk_money"),
     path("desk/money/statement/", desk_money.statement, name="desk_statement"),
