@@ -60,6 +60,7 @@ ELSEWHERE = (
     "desk_privacy",
     "desk_factor",
     "console_privacy_fetch",
+    "drp_",
     "console_privacy_claim",
     "console_webhook",
     "desk_webhook",

@@ -67,7 +67,7 @@ INVENTORY = {
             "expires_at": Plain("time"),
             "confirmed_at": Personal("requests", "legal"),
             "revoked_at": Personal("requests", "legal"),
-            "reference": Personal("requests", "legal", sealed=True),
+            "reference": Plain("keyed hash"),
             "callback": Plain("address of an agent's program"),
             "told_state": Plain("state"),
         },

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tollkeeper.privacy.models import Letter, Request
 
-EVENTS = ("receipt", "identity", "agent", "extension", "refusal", "done", "half", "most", "over")
+EVENTS = ("receipt", "identity", "extension", "refusal", "done", "half", "most", "over")
 """The last three are reminders to ourselves: half, four fifths and all of the time is over."""
 
 

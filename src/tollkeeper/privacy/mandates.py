@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tollkeeper.kit import audit
-from tollkeeper.kit.sealed import Closed, ErasedText
 from tollkeeper.privacy.models import Mandate, Request
 from tollkeeper.privacy.requests import Refused
 
@@ -19,7 +18,7 @@ MAX_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class MandateRow:
-    """An agent's mandate. ``reference`` is the agent's own name of the request."""
+    """An agent's mandate."""
 
     number: str
     agent: str
@@ -27,7 +26,6 @@ class MandateRow:
     expires_at: dt.datetime
     confirmed_at: dt.datetime | None
     revoked_at: dt.datetime | None
-    reference: str
     callback: str
     told_state: str
 
@@ -56,7 +54,7 @@ def give(
         agent=agent,
         scope=",".join(scope)[:120],
         expires_at=min(expires_at, now + dt.timedelta(days=MAX_DAYS)),
-        reference=reference or None,
+        reference=reference,
         callback=callback,
     )
     audit.record("mandate.given", object=f"privacy.Request:{number}", note=f"agent:{agent}")
@@ -101,9 +99,16 @@ def find_mandate(number: str) -> MandateRow | None:
     return None if row is None else _row(row)
 
 
-def with_callbacks() -> list[MandateRow]:
-    """Mandates whose agent wants to be told of changes, of requests that changed since."""
-    rows = Mandate.objects.select_related("request").exclude(callback="")
+def find_by_reference(agent: str, reference: str) -> str | None:
+    """The number of the request that a message of an agent already became."""
+    found = Mandate.objects.filter(agent=agent, reference=reference)
+    return found.values_list("request__number", flat=True).first()
+
+
+def to_be_told(now: dt.datetime) -> list[MandateRow]:
+    """Mandates whose agent wants to be told of changes, as long as they last and a month longer."""
+    last = now - dt.timedelta(days=30)
+    rows = Mandate.objects.select_related("request").filter(expires_at__gt=last).exclude(callback="")
     return [_row(row) for row in rows]
 
 
@@ -113,7 +118,6 @@ def note_told(number: str, state: str) -> None:
 
 
 def _row(row: Mandate) -> MandateRow:
-    reference = row.reference
     return MandateRow(
         row.request.number,
         row.agent,
@@ -121,7 +125,6 @@ def _row(row: Mandate) -> MandateRow:
         row.expires_at,
         row.confirmed_at,
         row.revoked_at,
-        "" if reference is None or isinstance(reference, ErasedText | Closed) else str(reference),
         row.callback,
         row.told_state,
     )

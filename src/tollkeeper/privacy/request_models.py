@@ -5,16 +5,14 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from tollkeeper.kit.sealed import SealedTextField
-
 
 class Mandate(models.Model):
     """That an agent acts for the person of a request (CCPA §1798.135(e), 11 CCR §7063; DRP 1.0).
 
     ``agent`` is a name of the shop's register, ``scope`` the kinds of requests with commas.
     The person confirms it to us (``confirmed_at``) before anything is revealed to them; the
-    answer itself goes to the person, never to the agent. ``reference`` and ``callback`` are
-    the agent's own.
+    answer itself goes to the person, never to the agent. ``reference`` is a keyed
+    hash of the agent's message, ``callback`` an address of its program.
     """
 
     request = models.OneToOneField("privacy.Request", models.CASCADE, related_name="mandate")
@@ -24,7 +22,7 @@ class Mandate(models.Model):
     expires_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
-    reference = SealedTextField(subject="request.case", null=True)
+    reference = models.CharField(max_length=64, default="", db_index=True)
     callback = models.CharField(max_length=500, default="")
     told_state = models.CharField(max_length=40, default="")
     """The last status that the agent's callback was told."""

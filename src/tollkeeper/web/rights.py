@@ -21,7 +21,7 @@ from tollkeeper.flows import minors as minor_flow
 from tollkeeper.flows import subject_request as requesting
 from tollkeeper.kit import signing
 from tollkeeper.privacy import minors, policy_queries, requests
-from tollkeeper.web import cases
+from tollkeeper.web import agents, cases
 from tollkeeper.web.desk import privacy as desk_privacy
 from tollkeeper.web.desk import requests as desk_requests
 from tollkeeper.web.throttle import allow
@@ -169,6 +169,7 @@ urlpatterns = [
     path("privacy/minor/<str:number>/<str:secret>/", confirm_minor, name="privacy_minor_confirm"),
     *desk_privacy.urlpatterns,
     *desk_requests.urlpatterns,
+    *agents.urlpatterns,
     *cases.urlpatterns,
     path("privacy/request/", ask, name="privacy_request"),
     path("privacy/minor/", report_minor, name="privacy_minor"),
