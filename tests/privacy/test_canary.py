@@ -38,6 +38,17 @@ def test_it_is_found_in_any_form(value: object) -> None:
     assert list(Scanner(["nothing here", NEEDLE]).scan_value(value, "here")) == [Hit("here", 1)]
 
 
+@pytest.mark.parametrize("count", [1, 60])
+def test_many_needles_are_found_like_one(count: int) -> None:
+    others = [f"needle number {number:04d}" for number in range(count)]
+    scanner = Scanner([*others, NEEDLE])
+    assert bool(scanner.starts) == (count == 60)
+    text = f"x{quote(others[-1])}y {NEEDLE.upper()}".encode()
+    assert list(scanner.holds(text)) == [count - 1, count]
+    assert list(scanner.holds(base64.b64encode(b"ab" + NEEDLE.encode()))) == [count]
+    assert list(scanner.holds(b"needle number 9999, short")) == []
+
+
 @given(before=st.binary(max_size=7), after=st.binary(max_size=7), loud=st.booleans())
 def test_base64_at_any_offset(before: bytes, after: bytes, loud: bool) -> None:
     text = NEEDLE.upper() if loud else NEEDLE

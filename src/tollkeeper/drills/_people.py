@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import uuid
+import zlib
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,17 +19,19 @@ from tollkeeper.accounts.sessions import SessionStore
 from tollkeeper.core.terms import MICRO, KeyTerms, LineTerms
 from tollkeeper.delivery import services as delivery
 from tollkeeper.kit import audit, mail
-from tollkeeper.payments.models import Attempt, Refund
+from tollkeeper.outbox import services as outbox
+from tollkeeper.payments import buyers, documents, statutory
+from tollkeeper.payments.models import Attempt, Document, Payer, Refund
 from tollkeeper.privacy import choices
 from tollkeeper.sales.models import Order, OrderLine
 from tollkeeper.support import services as support
 from tollkeeper.usage import services as usage
-from tollkeeper.usage.models import Call, Entry, Grant
+from tollkeeper.usage.models import Call, Day, Entry, Grant
 
 _TERMS = msgspec.json.encode(LineTerms(plan="pro", provisioner="gate_key", key=KeyTerms(plan="pro"))).decode()
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """One invented customer and what must not be found once they are erased."""
 
@@ -46,6 +49,9 @@ def make(number: int, chance: random.Random) -> Person:
         "letter": f"letter of {word}q",
         "browser": f"Canary-{word}/2.0",
         "session": f"session of {word}z",
+        "buyer": f"Buyer {word}b GmbH",
+        "street": f"Street {word}s",
+        "webhook": f"https://hook-{word}.example.org/told",
     }
     user = accounts.create_person(needles["address"], None)
     customer = accounts.ensure_customer(user)
@@ -56,6 +62,10 @@ def make(number: int, chance: random.Random) -> Person:
     choices.choose("object", "improve", subject=user.pk, source="console", text="Leave my calls out.")
     audit.record("drill.read", subject=user.pk, actor=audit.person(user.pk))
     _sign_in(user, needles)
+    buyers.set_buyer(
+        customer, name=needles["buyer"], address=needles["street"], country="AT", now=timezone.now()
+    )
+    outbox.add_endpoint(customer, user.pk, needles["webhook"], ("order", "quota"))
     _buy(customer, number, chance)
     _call(customer, chance)
     mail.send("ticket_answer", needles["address"], {"number": "T-1", "link": "https://example.org/t"})
@@ -95,11 +105,17 @@ def _buy(customer: int, number: int, chance: random.Random) -> None:
             order=order, provider="stripe", state="succeeded", reference=f"cs_{number}_{turn}",
             asked_minor=total, amount_minor=total, currency="EUR",
         )  # fmt: skip
+        issued = order.created_at + dt.timedelta(hours=1)
+        facts = {"currency": "EUR", "total_minor": total, "tax_minor": total // 6}
+        document, _ = documents.issue("receipt", "DRILL-2026", order.pk, facts, now=issued)
+        buyers.freeze(document.pk, customer, issued)
+        outbox.announce(customer, "order.paid", f"drill:{order.pk}", {"order": order.number}, issued)
         if refunded:
             Refund.objects.create(
                 order=order, attempt=attempt, state="succeeded", origin="operator", reason="asked",
                 amount_minor=refunded, currency="EUR", reference=f"re_{number}_{turn}",
             )  # fmt: skip
+    Payer.objects.create(customer_id=customer, provider="stripe", reference=f"cus_drill{number}")
     usage.issue_grant(
         key=f"drill:{customer}", customer_id=customer, unit="calls", amount=chance.randint(1, 900) * MICRO,
         effective_at=timezone.now(), source="drill",
@@ -116,11 +132,15 @@ def _call(customer: int, chance: random.Random) -> None:
         )
         for turn in range(chance.randint(1, 12))
     )  # fmt: skip
+    Day.objects.create(
+        customer_id=customer, day=now.date(), key_id=customer, route="posts", unit="calls", ok=1, units=MICRO
+    )  # fmt: skip
 
 
 def sums() -> dict[str, int]:
     """What no erasure may change: the money and the units of the whole shop."""
-    columns = ((Order, "total_minor"), (Order, "captured_minor"), (Order, "refunded_minor"))
+    papers = ((Document, "total_minor"), (Document, "tax_minor"))
+    columns = (*papers, (Order, "total_minor"), (Order, "captured_minor"), (Order, "refunded_minor"))
     more = ((OrderLine, "amount_minor"), (Attempt, "amount_minor"), (Refund, "amount_minor"))
     found = {
         f"{model.__name__}.{column}": int(model._base_manager.aggregate(n=Sum(column))["n"] or 0)
@@ -128,4 +148,27 @@ def sums() -> dict[str, int]:
     }
     for account, total in Entry.objects.values_list("account").annotate(n=Sum("amount")):
         found[f"Entry.{account}"] = int(total)
-    return {**found, "orders": Order.objects.count(), "entries": Entry.objects.count()}
+    prints = "".join(Document.objects.order_by("pk").values_list("sha256", flat=True))
+    return {
+        **found,
+        "orders": Order.objects.count(),
+        "entries": Entry.objects.count(),
+        "documents": zlib.crc32(prints.encode()),
+    }
+
+
+def papers_of(person: Person) -> list[int]:
+    """The documents that were issued to a person."""
+    return list(Document.objects.filter(order__customer_id=person.customer).values_list("pk", flat=True))
+
+
+def vault_lost(papers: dict[Person, list[int]]) -> int:
+    """How many documents the statutory vault cannot name the buyer of."""
+    lost = 0
+    for person, documents_of in papers.items():
+        for document in documents_of:
+            try:
+                lost += statutory.open_entry(document)["name"] != person.needles["buyer"]
+            except statutory.Closed:
+                lost += 1
+    return lost

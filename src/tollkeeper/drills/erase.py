@@ -27,6 +27,7 @@ from tollkeeper.kit.keystore import vault
 from tollkeeper.kit.models import Job
 from tollkeeper.privacy import discovery, holds
 from tollkeeper.privacy.canary import Hit, Scanner
+from tollkeeper.privacy.case_models import Forgetting
 
 SUMMARY = (
     "People erased while the worker is killed at every step: found nowhere, no sum and no other changed."
@@ -117,6 +118,7 @@ def run(scene: Scene) -> Outcome:
     ]
     backups.make(timezone.now())
     sums, rows = _people.sums(), _rows(others)
+    papers = {one: _people.papers_of(one) for one in gone}
     held_rows = {one.subject: _held_rows(one) for one in held}
 
     kills, instants, took = _erase_killing(gone, scene)
@@ -127,6 +129,7 @@ def run(scene: Scene) -> Outcome:
     while _work():
         pass
     hits = _search(gone)
+    unnamed = _people.vault_lost(papers)
     damaged = _damaged(rows, others)
     changed = sum(_people.sums().get(name) != value for name, value in sums.items())
 
@@ -136,6 +139,7 @@ def run(scene: Scene) -> Outcome:
     append_only.install()
     restoring.replay()
     again = _search(gone)
+    unnamed += _people.vault_lost(papers)
     damaged += sum(accounts.find_email(one.subject) != one.needles["address"] for one in others)
     changed += sum(_people.sums().get(name) != value for name, value in sums.items())
 
@@ -154,11 +158,15 @@ def run(scene: Scene) -> Outcome:
         "sums_changed": changed,
         "others_damaged": damaged,
         "held_rows_lost": lost,
+        "documents": sum(map(len, papers.values())),
+        "buyers_lost_from_the_vault": unnamed,
+        "processors_to_tell": Forgetting.objects.count(),
         "keys_left": sum(not sealed.destroyed([one.subject]) for one in gone),
         "trail_ok": int(audit.verify_trail().ok),
         "p95_s": round(ordered[int(len(ordered) * 0.95)], 3),
     }
     bad = ("hits", "sums_changed", "others_damaged", "held_rows_lost", "keys_left")
+    bad = (*bad, "buyers_lost_from_the_vault")
     return Outcome(
         not any(figures[name] for name in bad) and bool(figures["trail_ok"]) and kills > 0, figures
     )
