@@ -33,7 +33,10 @@ class Aftermath(Bank):
         if sub["pause_collection"]:
             self.renew_at(sub)
             return
-        self.bill(sub, item["price"]["unit_amount"] * item["quantity"], "subscription_cycle")
+        whole = item["price"]["unit_amount"] * item["quantity"]
+        off = self.discount_on(sub, item["current_period_start"])
+        self.bill(sub, max(0, whole - off), "subscription_cycle")
+        self.spend_discount(sub)
         self.collect(sub)
         self.renew_at(sub)
 

@@ -240,7 +240,10 @@ class Bank:
                 sub["status"] = "incomplete"
             self.store.put("hidden", sub["id"], {"outcome": outcome, "number": 1})
             self.store.put("subscription", sub["id"], sub)
+            if hidden.get("coupon"):
+                self.put_discount(sub, self.row("coupon", hidden["coupon"]))
             bill = self.bill(sub, session["amount_total"], "subscription_create")
+            self.spend_discount(sub)
             session.update(subscription=sub["id"], invoice=bill["id"], payment_intent=None)
             self.say("customer.subscription.created", sub)
             self.settle(bill, payment, paid)
@@ -249,6 +252,29 @@ class Bank:
         self.store.put("session", session["id"], session)
 
     # ---- subscriptions
+
+    def put_discount(self, sub: Row, coupon: Row | None) -> None:
+        """From now on a coupon takes something off each invoice, or nothing does."""
+        months = coupon["duration_in_months"] if coupon else None
+        ends = self.end_of(self.now(), "month", months) if months else None
+        sub["discounts"] = [f"di_{sub['id'][4:]}"] if coupon else []
+        discount = (
+            {"off": coupon["amount_off"], "ends": ends, "once": coupon["duration"] == "once"}
+            if coupon
+            else {}
+        )
+        self.store.put("discount", sub["id"], discount)
+        self.store.put("subscription", sub["id"], sub)
+
+    def discount_on(self, sub: Row, start: int) -> int:
+        """What is taken off an invoice for the period that begins then."""
+        held = self.store.get("discount", sub["id"]) or {}
+        return 0 if not held or (held["ends"] is not None and start >= held["ends"]) else int(held["off"])
+
+    def spend_discount(self, sub: Row) -> None:
+        """A coupon that holds once has been used."""
+        if (self.store.get("discount", sub["id"]) or {}).get("once"):
+            self.put_discount(sub, None)
 
     @staticmethod
     def end_of(anchor: int, interval: str, number: int) -> int:

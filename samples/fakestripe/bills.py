@@ -19,6 +19,29 @@ class Bills(Aftermath):
     base = ""
     """Where the hosted pages stand."""
 
+    def new_coupon(self, fields: Row) -> Row:
+        """A coupon under the id that the shop gives it."""
+        name = fields.get("id") or self.name("co")
+        if self.store.get("coupon", name) is not None:
+            raise BadRequest("Coupon already exists.", "id", "resource_already_exists")
+        if ("percent_off" in fields) == ("amount_off" in fields):
+            raise BadRequest("say either percent_off or amount_off", "amount_off", "parameter_missing")
+        if (fields.get("duration") == "repeating") != ("duration_in_months" in fields):
+            raise BadRequest("duration_in_months goes with repeating", "duration_in_months")
+        return self.store.put("coupon", name, objects.coupon(name, self.now(), fields))
+
+    def discount(self, fields: Row, currency: str) -> Row | None:
+        """The coupon that a request names."""
+        wanted = fields.get("discounts") or []
+        if not wanted:
+            return None
+        row = self.store.get("coupon", wanted[0].get("coupon", ""))
+        if row is None:
+            raise BadRequest("No such coupon", "discounts", "resource_missing")
+        if row["currency"] != currency:
+            raise BadRequest("The coupon has another currency.", "discounts")
+        return row
+
     def write(self, fields: Row) -> Row:
         """A draft without lines."""
         if self.store.get("customer", fields.get("customer", "")) is None:

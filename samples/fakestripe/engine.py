@@ -81,6 +81,8 @@ class Engine:
             ),
             ("post", "/v1/billing_portal/sessions", self._open_portal),
             ("post", "/v1/disputes/{}", self._answer_dispute),
+            ("post", "/v1/coupons", self.bank.new_coupon),
+            *reads("coupon", "/v1/coupons"),
             ("post", "/v1/invoices", self.bank.write),
             ("post", "/v1/invoiceitems", self.bank.add),
             ("post", "/v1/invoices/{}/finalize", self.bank.finalize),
@@ -263,8 +265,11 @@ class Engine:
         name = self.bank.name("cs_test")
         source = fields.get("payment_intent_data" if mode == "payment" else "subscription_data") or {}
         trial = trial_days(mode, fields, source)
-        row = objects.session(name, now, fields, 0 if trial else total, f"{self.base}/c/pay/{name}")
-        self.store.put("hidden", name, {"metadata": source.get("metadata", {}), "trial_days": trial})
+        off = self.bank.discount(fields, fields["line_items"][0]["price_data"]["currency"])
+        total = 0 if trial else max(0, total - (off["amount_off"] if off else 0))
+        row = objects.session(name, now, fields, total, f"{self.base}/c/pay/{name}")
+        hidden = {"metadata": source.get("metadata", {}), "trial_days": trial, "coupon": off and off["id"]}
+        self.store.put("hidden", name, hidden)
         self.store.put("session", name, row)
         self.bank.later(ends - now, "expire", name)
         return row
@@ -301,6 +306,9 @@ class Engine:
             )
         for item in fields.get("items") or []:
             self._change_price(row, item)
+        if "discounts" in fields:
+            off = self.bank.discount(fields, row["currency"])
+            self.bank.put_discount(row, off)
         if "pause_collection" in fields:
             row["pause_collection"] = fields["pause_collection"] or None
         row["metadata"].update(fields.get("metadata") or {})

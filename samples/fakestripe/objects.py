@@ -179,6 +179,7 @@ def subscription(
         "currency": source["currency"],
         "customer": source["customer"],
         "default_payment_method": f"pm_{name[4:]}",
+        "discounts": [],
         "ended_at": None,
         "items": listing(
             f"/v1/subscription_items?subscription={name}",
@@ -230,6 +231,22 @@ def invoice(name: str, now: int, sub: Row, amount: int, reason: str, lines: list
         "period_end": sub["items"]["data"][0]["current_period_end"],
         "status": "open",
         "total": amount,
+    }
+
+
+def coupon(name: str, now: int, fields: Row) -> Row:
+    """Something that takes an amount off."""
+    return {
+        "id": name,
+        "object": "coupon",
+        "amount_off": fields.get("amount_off"),
+        "created": now,
+        "currency": fields.get("currency"),
+        "duration": fields.get("duration", "once"),
+        "duration_in_months": fields.get("duration_in_months"),
+        "livemode": False,
+        "percent_off": fields.get("percent_off"),
+        "valid": True,
     }
 
 

@@ -61,6 +61,9 @@ def _what(session: Row, trial_days: int = 0) -> str:
         f"<dd>−{_amount(full, session['currency'])}</dd></div>"
     )
     trial = off if trial_days else ""
+    less = full - session["amount_total"]
+    if less and not trial_days:
+        trial = f"<div><dt>Coupon</dt><dd>−{_amount(less, session['currency'])}</dd></div>"
     back = escape(session["cancel_url"] or "", quote=True)
     return (
         '<section class="what" aria-label="Your order">'

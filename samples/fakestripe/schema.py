@@ -38,6 +38,7 @@ SERVICES = (
     "_dispute_service.py",
     "_invoice_service.py",
     "_invoice_item_service.py",
+    "_coupon_service.py",
     "_subscription_service.py",
     "_event_service.py",
     "_balance_service.py",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 import pytest
 
 from samples.fakestripe.client import InProcess
 from samples.fakestripe.engine import Engine
+from tollkeeper.config import environment
+from tollkeeper.core.egress import field_names
 from tollkeeper.core.settlement import Collected
+from tollkeeper.core.terms import OffTerms
 from tollkeeper.payments import registry
 from tollkeeper.payments.providers import (
     Asked,
@@ -216,3 +221,48 @@ def test_currencies_that_count_differently_survive_the_way() -> None:
     stage.pay(started.reference)
     facts = stage.provider.fetch(replace(asked(stage, started.reference), currency="ISK"))
     assert (facts.amount_minor, facts.currency) == (1500, "ISK")
+
+
+@pytest.mark.parametrize("shop", ["twtapi", "gettoken"])
+def test_every_field_that_leaves_for_stripe_stands_in_the_shops_register(shop: str) -> None:
+    """The egress door refuses what the register does not name: a story with everything in it."""
+    file = environment.repository() / "shops" / shop / "policy.toml"
+    allowed = frozenset(tomllib.loads(file.read_text())["recipients"]["stripe"]["fields"])
+    engine = Engine()
+    left: set[str] = set()
+    real = engine.serve
+
+    def serve(method: str, url: str, headers: dict[str, str], body: str = "") -> object:
+        kind = "application/x-www-form-urlencoded"
+        left.update(field_names(kind, body.encode(), urlsplit(url).query))
+        return real(method, url, headers, body)
+
+    engine.serve = serve  # type: ignore[method-assign, assignment]
+    provider = stripe.StripeProvider("sk_test_x", ("s",), http_client=InProcess(engine))
+    stage = Stage(provider, 1500, lambda name: engine.bank.pay(name, "ok"))
+    once = intent(stage)
+    plan = replace(once, attempt="p", period="month", off=OffTerms(100, "months", 3))
+    tried = replace(once, attempt="t", period="year", trial_days=14, card=False)
+    for one in (once, plan, tried):
+        provider.find(one)
+        engine.bank.pay(provider.start(one).reference, "ok")
+    subs = list(engine.store.all("subscription"))
+    bill = replace(once, attempt="b", draws_on=subs[0]["id"], payer=subs[0]["customer"])
+    provider.start(bill)
+    provider.find(bill)
+    provider.change(subs[0]["id"], Item("More", 9900), "EUR", "k1", OffTerms(200, "forever"))
+    provider.change(subs[0]["id"], Item("Less", 900), "EUR", "k2")
+    provider.pause(subs[0]["id"])
+    provider.resume(subs[0]["id"])
+    provider.cancel(subs[0]["id"], at_end=True)
+    provider.cancel(subs[0]["id"], at_end=False)
+    provider.portal(subs[1]["customer"], "http://shop.invalid/")
+    payment = next(engine.store.all("charge"))
+    provider.refund("r1", payment["payment_intent"], 100, "EUR", once.order)
+    dispute = engine.bank.dispute(payment["id"])
+    provider.contest(dispute["id"], Evidence("a", "2026-01-01", "b", "c"))
+    provider.missed(NOW - dt.timedelta(days=1))
+    provider.fetch(asked(stage, provider.start(once).reference))
+    provider.forget(subs[1]["customer"])
+    beyond = {name for name in left if name not in allowed}
+    assert beyond == set()

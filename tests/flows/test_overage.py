@@ -340,7 +340,6 @@ def _next_month(till: Till, customer: int) -> None:
     end = periods.nth(held.anchor_at, "month", 0).ends_at
     held.periods.update(starts_at=held.anchor_at, ends_at=end)
     Allowance.objects.update(ends_at=end)
-    Grant.objects.filter(source="overage").update(key="overage:of-last-month")
     Grant.objects.filter(customer_id=customer).update(effective_at=held.anchor_at, expires_at=end)
     till.engine.bank.advance(31 * DAY)
     for bill in till.engine.store.all("invoice"):

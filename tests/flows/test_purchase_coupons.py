@@ -121,7 +121,7 @@ def test_where_a_coupon_does_not_count(till: Till) -> None:
     assert refused(customer, coupon="OVER") == "coupon_over"
     assert refused(customer, coupon="OTHER") == "coupon_not_here"
     assert refused(customer, coupon="EURO") == "coupon_not_here"
-    assert refused(customer, "pro", coupon="GOOD") == "coupon_not_here"
+    assert refused(customer, "free", coupon="GOOD") == "coupon_not_here"
     assert refused(customer, "pro", quantity=2) == "quantity"
     assert refused(customer, quantity=0) == "quantity"
     assert refused(customer, quantity=101) == "quantity"

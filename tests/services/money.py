@@ -167,6 +167,7 @@ class Till:
         ago = dt.timedelta(days=days)
         for row in Subscription.objects.filter(customer_id=customer_id):
             row.anchor_at -= ago
+            row.off_ends_at = row.off_ends_at and row.off_ends_at - ago
             row.save()
             row.periods.update(starts_at=F("starts_at") - ago, ends_at=F("ends_at") - ago)
         Job.objects.filter(kind="renew_own").delete()

@@ -204,6 +204,15 @@ class OverageTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     price_minor: int
 
 
+class OffTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a coupon takes off each period of a plan, tax included, and off which of them."""
+
+    minor: int
+    duration: str = "once"
+    """``once``: the first; ``months``: those that begin in so many ``months``; ``forever``: all."""
+    months: int = 0
+
+
 class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one order line promised at the moment of sale: all that its fulfilment reads."""
 
@@ -226,6 +235,8 @@ class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     renews_minor: int | None = None
     """What later periods cost, tax included, if that differs from this line; ``renews_tax_minor`` of it."""
     renews_tax_minor: int = 0
+    off: OffTerms | None = None
+    """A coupon on what renews; ``renews_minor`` is the price without it."""
     units_every: str | None = None
     """``month`` if the units of a longer period come month by month; None: with the period."""
 
@@ -250,6 +261,7 @@ class LineTerms(msgspec.Struct, frozen=True, omit_defaults=True):
             grants=tuple(grant for grant in grants if grant.per == "period"),
             trial=None,
             after=(),
+            off=None,
             renews_minor=None,
             renews_tax_minor=0,
         )

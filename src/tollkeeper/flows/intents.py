@@ -60,5 +60,6 @@ def intent_of(order: OrderView, attempt: Any) -> Intent:
         language=order.language,
         trial_days=terms.trial.days if terms.trial else 0,
         card=terms.trial is None or terms.trial.card,
+        off=terms.off,
         draws_on=_source(order) if order.kind == "overage" else "",
     )

@@ -89,7 +89,7 @@ def _ensure(held: Any, now: dt.datetime) -> None:
     if held.state != "active" or units < MICRO or allowances.in_debt(held):
         return
     grant = usage.open_allowance(
-        key=f"{held.pk}:{ends_at:%Y%m%d%H%M%S}",
+        key=f"{held.pk}:{allowances.count(held)}",
         customer_id=held.customer_id,
         unit=terms.unit,
         cap=units,

@@ -114,8 +114,8 @@ def _offer(held: Any, plan: str, price: str) -> Offer:
 
 
 def _quote(held: Any, offer: Offer, span: Period, now: dt.datetime) -> Quote:
-    _, credit = prorate(held.amount_minor, span, now)
-    _, cost = prorate(offer.amount_minor, span, now)
+    _, credit = prorate(held.amount_minor - plans.off_at(held, span.starts_at), span, now)
+    _, cost = prorate(offer.amount_minor - plans.off_on_change(held, offer, span.starts_at), span, now)
     upgrade = offer.amount_minor > held.amount_minor
     extra: tuple[Portion, ...] = ()
     if upgrade:
@@ -123,7 +123,7 @@ def _quote(held: Any, offer: Offer, span: Period, now: dt.datetime) -> Quote:
         extra = portions(terms, 1, now, span.ends_at, held.anchor_at)
     return Quote(
         kind="upgrade" if upgrade else "downgrade",
-        due_minor=cost - credit if upgrade else 0,
+        due_minor=max(0, cost - credit) if upgrade else 0,
         credit_minor=credit if upgrade else 0,
         currency=held.currency,
         title=offer.plan.name,
@@ -184,7 +184,9 @@ def push_price(context: Context, subscription_id: int, turn: int) -> None:
     plan = sales_queries.get_plan(subscription_id)
     item = Item(plan.title, plan.amount_minor)
     with about_customer(plan.customer_id):
-        get_provider(plan.provider).change(plan.reference, item, plan.currency, f"{plan.subscription}-{turn}")
+        off = records.off_of(subscription_id)
+        key = f"{plan.subscription}-{turn}"
+        get_provider(plan.provider).change(plan.reference, item, plan.currency, key, off)
 
 
 def _push(change_id: int) -> str:
@@ -193,7 +195,8 @@ def _push(change_id: int) -> str:
         return "withdrawn"
     item = Item(change.title, change.amount_minor)
     with about_customer(change.customer_id):
-        get_provider(change.provider).change(change.reference, item, change.currency, f"plan-{change_id}")
+        key = f"plan-{change_id}"
+        get_provider(change.provider).change(change.reference, item, change.currency, key, change.off)
     return "pushed"
 
 

@@ -62,6 +62,7 @@ class Quote:
     """What an order would cost: the price of all pieces, what a coupon takes off, the tax, the sum.
 
     With a trial nothing is due before ``charged_at``; then it is ``later_minor`` for each period.
+    ``lasts`` says how long a coupon holds, its duration and months.
     """
 
     price_minor: int
@@ -71,6 +72,7 @@ class Quote:
     later_minor: int
     trial: TrialTerms | None = None
     charged_at: dt.datetime | None = None
+    lasts: tuple[str, int] = ("once", 0)
 
 
 def quote(customer_id: int, plan: str, price: str, *, quantity: int = 1, coupon: str = "") -> Quote:
@@ -78,14 +80,24 @@ def quote(customer_id: int, plan: str, price: str, *, quantity: int = 1, coupon:
     terms, offered = catalog.get_plan(plan), catalog.get_price(plan, price)
     if not 1 <= quantity <= (sales.MOST_PIECES if terms.kind == "pack" else 1):
         raise sales.CannotOrder("quantity")
-    whole, off = offered.amount_minor * quantity, 0
+    whole, off, lasts = offered.amount_minor * quantity, 0, ("once", 0)
+    tax, trial = tax_for(customer_id), _trial(customer_id, terms)
     if coupon:
-        found = coupons.look_up(customer_id, coupon, terms, offered.currency, timezone.now())
-        off = coupons.discount_of(found).off(whole)
-    total, tax = tax_for(customer_id).of(whole - off)
-    if (trial := _trial(customer_id, terms)) is not None:
-        return Quote(whole, 0, 0, 0, total, trial, timezone.now() + dt.timedelta(days=trial.days))
-    return Quote(whole, off, tax, total, total)
+        found = _coupon(customer_id, coupon, terms, offered.currency)
+        off, lasts = coupons.discount_of(found).off(whole), coupons.lasts(found)
+    later, _ = tax.of(whole)
+    if trial is not None:
+        return Quote(whole, 0, 0, 0, later, trial, timezone.now() + dt.timedelta(days=trial.days))
+    total, inside = tax.of(whole - off)
+    return Quote(whole, off, inside, total, later, lasts=lasts)
+
+
+def _coupon(customer_id: int, code: str, terms: PlanTerms, currency: str) -> Any:
+    """The coupon, if the customer may use it for that. Raises ``sales.services.CannotOrder``."""
+    found = coupons.look_up(customer_id, code, terms, currency, timezone.now())
+    if _trial(customer_id, terms) is not None:
+        raise sales.CannotOrder("coupon_after_trial")
+    return found
 
 
 def _trial(customer_id: int, terms: PlanTerms) -> TrialTerms | None:
@@ -115,7 +127,7 @@ def start_order(
         known = sales_queries.open_with_coupon(customer_id, f"{plan}/{price}", quantity, coupons.tidy(coupon))
         if known:
             return known
-        found = coupons.look_up(customer_id, coupon, terms, offered.currency, now) if coupon else None
+        found = _coupon(customer_id, coupon, terms, offered.currency) if coupon else None
         off = coupons.discount_of(found).off(offered.amount_minor * quantity) if found else 0
         order = sales.open_order(
             customer_id,
@@ -130,6 +142,7 @@ def start_order(
                 f"?{found.code}" if found else "",
                 tax_for(customer_id),
                 trial=_trial(customer_id, terms) is not None,
+                lasts=coupons.lasts(found) if found else ("once", 0),
             ),
         )
         if found:

@@ -44,6 +44,7 @@ def snapshot(order: OrderView, seller: SellerFacts, brand: str) -> dict[str, Any
                 "title": line.title,
                 "quantity": line.quantity,
                 "amount_minor": line.amount_minor,
+                "off_minor": line.off_minor,
                 "tax_minor": line.tax_minor,
                 "tax_bp": line.tax_bp,
                 "from": str(line.starts_at.date()) if line.starts_at else "",
@@ -143,7 +144,11 @@ def _send(document_id: int) -> str:
     template = "credit_note" if receipt.kind == "credit_note" else "receipt"
     language = accounts.language_of(accounts.get_customer(receipt.customer_id).owner_id)
     lines = [
-        {**line, "amount": show(line["amount_minor"], receipt.currency, language)}
+        {
+            **line,
+            "amount": show(line["amount_minor"], receipt.currency, language),
+            "off": show(line["off_minor"], receipt.currency, language) if line.get("off_minor") else "",
+        }
         for line in receipt.facts["lines"]
     ]
     values = {

@@ -99,6 +99,11 @@ def find(subscription: Subscription, ends_at: dt.datetime) -> Allowance | None:
     return rows.first()
 
 
+def count(subscription: Subscription) -> int:
+    """How many rounds of a subscription have had an allowance."""
+    return subscription.allowances.count()
+
+
 def open_one(
     subscription: Subscription,
     terms: OverageTerms,

@@ -16,6 +16,8 @@ from tollkeeper.sales.models import Coupon, CouponUse, Order
 from tollkeeper.sales.services import CannotOrder
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{2,29}")
+DURATIONS = ("once", "months", "forever")
+"""How long a coupon holds on a plan that renews."""
 HELD = ("reserved", "used")
 
 
@@ -30,6 +32,8 @@ class CouponRow:
     coupon_id: int
     code: str
     discount: Discount
+    duration: str
+    months: int | None
     plans: tuple[str, ...]
     most_uses: int | None
     used_count: int
@@ -42,6 +46,8 @@ def make(
     discount: Discount,
     *,
     plans: tuple[str, ...] = (),
+    duration: str = "once",
+    months: int | None = None,
     most_uses: int | None = None,
     ends_at: dt.datetime | None = None,
 ) -> int:
@@ -51,6 +57,10 @@ def make(
         raise BadCoupon("a code has 3 to 30 letters, digits and hyphens")
     if most_uses is not None and most_uses < 1:
         raise BadCoupon("a coupon can be used at least once")
+    if duration not in DURATIONS:
+        raise BadCoupon(f"a coupon lasts {', '.join(DURATIONS)}")
+    if (duration == "months") != (months is not None and 1 <= months <= 120):
+        raise BadCoupon("say for how many months, 1 to 120, if it lasts months, and only then")
     try:
         with transaction.atomic():
             return Coupon.objects.create(
@@ -59,6 +69,8 @@ def make(
                 amount_minor=discount.amount_minor,
                 currency=discount.currency,
                 plans=",".join(plans),
+                duration=duration,
+                months=months,
                 most_uses=most_uses,
                 ends_at=ends_at,
             ).pk
@@ -89,7 +101,7 @@ def look_up(customer_id: int | None, code: str, plan: PlanTerms, currency: str, 
     ):
         raise CannotOrder("coupon_over")
     wanted = row.plans.split(",") if row.plans else None
-    if plan.kind != "pack" or (wanted and plan.slug not in wanted) or row.currency not in ("", currency):
+    if plan.kind == "free" or (wanted and plan.slug not in wanted) or row.currency not in ("", currency):
         raise CannotOrder("coupon_not_here")
     if customer_id and CouponUse.objects.filter(coupon=row, customer_id=customer_id, state__in=HELD).exists():
         raise CannotOrder("coupon_used")
@@ -99,6 +111,22 @@ def look_up(customer_id: int | None, code: str, plan: PlanTerms, currency: str, 
 def discount_of(row: Coupon) -> Discount:
     """What a coupon takes off."""
     return Discount(row.percent_bp, row.amount_minor, row.currency)
+
+
+def lasts(row: Coupon) -> tuple[str, int]:
+    """How long a coupon holds on a plan that renews: its duration, and how many months."""
+    return row.duration, row.months or 0
+
+
+def of_order(order: Order) -> Coupon | None:
+    """The coupon that an order has set aside or used."""
+    return Coupon.objects.filter(uses__order=order, uses__state__in=HELD).first()
+
+
+def off_on(row: Coupon, plan: str, amount_minor: int) -> int:
+    """What a coupon that holds takes off another plan's price, tax included; nothing if it is not for it."""
+    wanted = row.plans.split(",") if row.plans else None
+    return 0 if wanted and plan not in wanted else discount_of(row).off(amount_minor)
 
 
 def reserve(row: Coupon, order: Order) -> None:
@@ -132,6 +160,8 @@ def list_coupons(limit: int = 200) -> list[CouponRow]:
             row.pk,
             row.code,
             discount_of(row),
+            row.duration,
+            row.months,
             tuple(filter(None, row.plans.split(","))),
             row.most_uses,
             row.used_count,

@@ -28,7 +28,11 @@ def subscription_number() -> str:
 
 
 class Subscription(models.Model):
-    """A plan that renews. Access comes from paid periods; ``state`` per SUBSCRIPTION."""
+    """A plan that renews. Access comes from paid periods; ``state`` per SUBSCRIPTION.
+
+    ``off_minor`` is what a coupon takes off each period that begins before ``off_ends_at`` (None:
+    off all of them).
+    """
 
     number = models.CharField(max_length=28, unique=True, default=subscription_number, editable=False)
     customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="subscriptions")
@@ -52,6 +56,9 @@ class Subscription(models.Model):
     past_due_at = models.DateTimeField(null=True)
     trial_ends_at = models.DateTimeField(null=True)
     overage_cap_minor = models.BigIntegerField(default=0)
+    coupon = models.ForeignKey("Coupon", null=True, on_delete=models.PROTECT, related_name="subscriptions")
+    off_minor = models.BigIntegerField(default=0)
+    off_ends_at = models.DateTimeField(null=True)
     version = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
@@ -135,7 +142,8 @@ class Order(models.Model):
 class OrderLine(models.Model):
     """What was promised at the moment of sale. ``terms`` is JSON of ``core.terms.LineTerms``.
 
-    ``amount_minor`` is what the customer pays for the line, tax included;
+    ``amount_minor`` is what the customer pays for the line, tax included, ``off_minor`` what a
+    coupon took off before;
     ``starts_at``/``ends_at`` bound the period that a line of a subscription pays for.
     """
 
@@ -147,6 +155,7 @@ class OrderLine(models.Model):
     price = models.CharField(max_length=64)
     quantity = models.PositiveIntegerField(default=1)
     amount_minor = models.BigIntegerField()
+    off_minor = models.BigIntegerField(default=0)
     tax_minor = models.BigIntegerField(default=0)
     tax_bp = models.PositiveIntegerField(default=0)
     terms = models.TextField()
@@ -248,13 +257,19 @@ class Allowance(models.Model):
 
 
 class Coupon(models.Model):
-    """A word that takes something off what is bought once. ``plans`` are slugs; empty: all packs."""
+    """A word that takes something off. ``plans`` are slugs; empty: all that cost something.
+
+    Of a plan that renews it takes it off the first period (``duration`` ``once``), off those that
+    begin in ``months`` months, or off all of them (``forever``).
+    """
 
     code = models.CharField(max_length=30, unique=True)
     percent_bp = models.PositiveIntegerField(default=0)
     amount_minor = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3, blank=True)
     plans = models.CharField(max_length=400, blank=True)
+    duration = models.CharField(max_length=8, default="once")
+    months = models.PositiveSmallIntegerField(null=True)
     most_uses = models.PositiveIntegerField(null=True)
     used_count = models.PositiveIntegerField(default=0)
     ends_at = models.DateTimeField(null=True)

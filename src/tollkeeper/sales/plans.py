@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from tollkeeper.core import period as periods
+from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import Period
 from tollkeeper.core.settlement import RenewalFact, SubscriptionFact, towards
 from tollkeeper.core.states import ORDER, SUBSCRIPTION, step
 from tollkeeper.core.tax import Tax
-from tollkeeper.core.terms import PlanTerms, PriceTerms, decode_line_terms, encode
+from tollkeeper.core.terms import OffTerms, PlanTerms, PriceTerms, decode_line_terms, encode
+from tollkeeper.sales import coupons
 from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription, SubscriptionPeriod
 from tollkeeper.sales.services import LIVE
 
@@ -109,9 +111,28 @@ def subscribe(order: Order, *, provider: str, renewal: RenewalFact) -> Subscript
         return None
     order.subscription = made
     order.save(update_fields=["subscription"])
+    if terms.off is not None:
+        _keep_coupon(made, order, terms.off)
     span = Period(-1, begins, anchor) if begins is not None and tries else None
     _open_period(made, order, span or periods.nth(anchor, made.period, 0), source=renewal.invoice)
     return made
+
+
+def _keep_coupon(made: Subscription, order: Order, off: OffTerms) -> None:
+    """A coupon goes on taking off what it took off the first period, as long as it lasts."""
+    ends = {
+        "once": periods.nth(made.anchor_at, made.period, 0).ends_at,
+        "months": periods.add_months(made.anchor_at, off.months),
+        "forever": None,
+    }
+    made.coupon, made.off_minor, made.off_ends_at = coupons.of_order(order), off.minor, ends[off.duration]
+    made.save(update_fields=["coupon", "off_minor", "off_ends_at"])
+
+
+def off_at(subscription: Subscription, starts_at: dt.datetime) -> int:
+    """What a coupon takes off the period that begins then."""
+    ends_at = subscription.off_ends_at
+    return subscription.off_minor if ends_at is None or starts_at < ends_at else 0
 
 
 def _open_period(
@@ -145,6 +166,9 @@ def renew(
     span = periods.at(subscription.anchor_at, subscription.period, instant)
     _apply_downgrade(subscription, now)
     taken = subscription.periods.filter(number=span.number).exists()
+    off = min(off_at(subscription, span.starts_at), subscription.amount_minor)
+    total = subscription.amount_minor - off
+    tax = tax_inside(total, subscription.tax_bp) if off else subscription.tax_minor
     order = Order.objects.create(
         customer_id=subscription.customer_id,
         kind="renewal",
@@ -153,8 +177,8 @@ def renew(
         lifecycle=step(ORDER, ORDER.initial, "confirm"),
         review="period_twice" if taken else "",
         currency=subscription.currency,
-        total_minor=subscription.amount_minor,
-        tax_minor=subscription.tax_minor,
+        total_minor=total,
+        tax_minor=tax,
         tax_note=subscription.tax_note,
         live=subscription.live,
         created_at=now,
@@ -165,8 +189,9 @@ def renew(
         plan=subscription.plan,
         plan_version=subscription.plan_version,
         price=subscription.price,
-        amount_minor=subscription.amount_minor,
-        tax_minor=subscription.tax_minor,
+        amount_minor=total,
+        off_minor=off,
+        tax_minor=tax,
         tax_bp=subscription.tax_bp,
         terms=subscription.terms,
     )
@@ -227,6 +252,13 @@ def check_change(subscription: Subscription, other: Offer) -> None:
         raise CannotChange("same")
 
 
+def off_on_change(subscription: Subscription, other: Offer, starts_at: dt.datetime) -> int:
+    """What the subscription's coupon would take off another plan in the period that begins then."""
+    if subscription.coupon is None or not off_at(subscription, starts_at):
+        return 0
+    return coupons.off_on(subscription.coupon, other.plan.slug, other.amount_minor)
+
+
 def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.datetime) -> PlanChange:
     """Write down a change of a locked subscription; one that waits is replaced."""
     for waiting in subscription.changes.filter(state="requested"):
@@ -281,6 +313,8 @@ def apply_change(change: PlanChange, now: dt.datetime) -> None:
     held.plan, held.plan_version, held.price = change.plan, change.plan_version, change.price
     held.title, held.terms = change.title, change.terms
     held.amount_minor, held.tax_minor, held.tax_bp = change.amount_minor, change.tax_minor, change.tax_bp
+    if held.coupon is not None:
+        held.off_minor = coupons.off_on(held.coupon, held.plan, held.amount_minor)
     held.version += 1
     held.save()
     change.state, change.applied_at = "applied", now

@@ -37,6 +37,8 @@ class LineView:
     anchor_at: dt.datetime | None = None
     """Where the periods of its subscription are counted from."""
     subscription_id: int | None = None
+    off_minor: int = 0
+    """What a coupon took off, tax included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _line(row: OrderLine, order: Order) -> LineView:
         row.delivered_at,
         order.subscription.anchor_at if order.subscription else None,
         order.subscription_id,
+        row.off_minor,
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from tollkeeper.sales import plans
-from tollkeeper.sales.models import OrderLine, PlanChange
+from tollkeeper.core.period import add_months
+from tollkeeper.core.terms import OffTerms
+from tollkeeper.sales import coupons, plans
+from tollkeeper.sales.models import OrderLine, PlanChange, Subscription
 from tollkeeper.sales.plans import Offer
 
 
@@ -22,6 +24,8 @@ class ChangeView:
     provider: str
     reference: str
     customer_id: int
+    off: OffTerms | None = None
+    """What a coupon takes off the periods to come."""
 
 
 def line(
@@ -62,7 +66,29 @@ def change(change_id: int) -> ChangeView:
         held.provider,
         held.reference,
         held.customer_id,
+        _off(held, row.plan, row.amount_minor),
     )
+
+
+def _off(held: Subscription, plan: str, amount_minor: int) -> OffTerms | None:
+    last = held.periods.order_by("-number").first()
+    if held.coupon is None or last is None or not plans.off_at(held, last.ends_at):
+        return None
+    minor = coupons.off_on(held.coupon, plan, amount_minor)
+    if not minor:
+        return None
+    if held.off_ends_at is None:
+        return OffTerms(minor, "forever")
+    months = 1
+    while add_months(last.ends_at, months) < held.off_ends_at:
+        months += 1
+    return OffTerms(minor, "months", months)
+
+
+def off_of(subscription_id: int) -> OffTerms | None:
+    """What a coupon takes off the periods to come of a subscription as it is."""
+    held = Subscription.objects.get(pk=subscription_id)
+    return _off(held, held.plan, held.amount_minor)
 
 
 def apply_change(change_id: int, now: dt.datetime) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from tollkeeper.core.settlement import Due, Settlement
 from tollkeeper.core.states import ORDER, step
 from tollkeeper.core.tax import Tax
-from tollkeeper.core.terms import PlanTerms, PriceTerms, encode
+from tollkeeper.core.terms import OffTerms, PlanTerms, PriceTerms, encode
 from tollkeeper.sales.models import Order, OrderLine, Subscription
 
 OPEN_FOR = dt.timedelta(hours=23)
@@ -61,7 +61,8 @@ class Settled:
 class Pieces:
     """How many are ordered. ``off_minor`` is what a coupon takes off the price of them all;
     ``variant`` tells orders of the same offer apart that differ by it; ``tax`` is how it is reckoned;
-    ``trial`` begins with the plan's trial and costs nothing yet.
+    ``trial`` begins with the plan's trial and costs nothing yet; ``lasts`` is the coupon's duration
+    and its months, for what renews.
     """
 
     quantity: int = 1
@@ -69,6 +70,7 @@ class Pieces:
     variant: str = ""
     tax: Tax = UNTAXED
     trial: bool = False
+    lasts: tuple[str, int] = ("once", 0)
 
 
 def open_order(
@@ -98,6 +100,10 @@ def open_order(
     if known := same.first():
         return known  # what was offered is kept until it expires, even if the plan has changed
     amount, tax_minor = tax.of(price.amount_minor * quantity - pieces.off_minor)
+    regular = tax.of(price.amount_minor * quantity)
+    if pieces.off_minor and plan.kind == "subscription":
+        off = OffTerms(regular[0] - amount, *pieces.lasts)
+        terms = msgspec.structs.replace(terms, off=off, renews_minor=regular[0], renews_tax_minor=regular[1])
     if pieces.trial and plan.trial is not None:
         terms = msgspec.structs.replace(
             terms.tried(plan.trial), renews_minor=amount, renews_tax_minor=tax_minor
@@ -126,6 +132,7 @@ def open_order(
                 price=price.id,
                 quantity=quantity,
                 amount_minor=amount,
+                off_minor=regular[0] - amount if pieces.off_minor else 0,
                 tax_minor=tax_minor,
                 tax_bp=tax.rate_bp,
                 terms=encode(terms),

@@ -88,6 +88,7 @@ def _refusal(code: str) -> str:
         "coupon_unknown": _("There is no such coupon."),
         "coupon_over": _("This coupon has ended."),
         "coupon_not_here": _("This coupon is not for what you are buying."),
+        "coupon_after_trial": _("This plan begins with a free trial; a coupon cannot be added to it."),
         "coupon_used": _("You have used this coupon already."),
     }.get(code, _("This order cannot be made."))
 

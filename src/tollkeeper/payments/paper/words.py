@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from tollkeeper.core.money import show
@@ -19,6 +20,7 @@ WORDS: dict[str, dict[str, str]] = {
         "customer": "Customer",
         "corrects": "Corrects",
         "item": "Item",
+        "coupon": "Coupon",
         "quantity": "Quantity",
         "tax": "Tax",
         "amount": "Amount",
@@ -39,6 +41,7 @@ WORDS: dict[str, dict[str, str]] = {
         "customer": "Kunde",
         "corrects": "Korrigiert",
         "item": "Leistung",
+        "coupon": "Gutschein",
         "quantity": "Menge",
         "tax": "Steuer",
         "amount": "Betrag",
@@ -59,6 +62,7 @@ WORDS: dict[str, dict[str, str]] = {
         "customer": "客户",
         "corrects": "更正",
         "item": "项目",
+        "coupon": "优惠券",
         "quantity": "数量",
         "tax": "税",
         "amount": "金额",
@@ -112,7 +116,7 @@ def texts(facts: dict[str, Any], kind: str, number: str, buyer: dict[str, str]) 
         "lines": [
             {
                 "title": line["title"],
-                "span": f"{line['from']} – {line['to']}" if line.get("from") else "",
+                "span": _under(line, words, amount),
                 "quantity": str(line["quantity"]),
                 "tax": f"{line['tax_bp'] / 100:g} %",
                 "amount": amount(line["amount_minor"]),
@@ -124,6 +128,13 @@ def texts(facts: dict[str, Any], kind: str, number: str, buyer: dict[str, str]) 
         "notes": [note] if note else [],
         "footer": " · ".join(filter(None, (seller["name"], seller.get("register", "")))),
     }
+
+
+def _under(line: dict[str, Any], words: dict[str, str], amount: Callable[[int], str]) -> str:
+    """The small print of a line: the days it is for, and what a coupon took off."""
+    span = f"{line['from']} – {line['to']}" if line.get("from") else ""
+    off = f"{words['coupon']} {amount(-line['off_minor'])}" if line.get("off_minor") else ""
+    return " · ".join(filter(None, (span, off)))
 
 
 def _buyer(buyer: dict[str, str], words: dict[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
+from tollkeeper.core.terms import OffTerms
 
 
 class ProviderError(Exception):
@@ -79,13 +80,16 @@ class Intent:
     trial_days: int = 0
     card: bool = True
     draws_on: str = ""
+    off: OffTerms | None = None
+    """What a coupon takes off the items, if they renew."""
 
     @property
     def total_minor(self) -> int:
         """What the payer is to pay now."""
         if self.trial_days:
             return 0
-        return sum(item.unit_minor * item.quantity for item in self.items)
+        whole = sum(item.unit_minor * item.quantity for item in self.items)
+        return whole - (self.off.minor if self.off else 0)
 
     @property
     def key(self) -> str:
@@ -208,8 +212,11 @@ class Provider(Protocol):
     def resume(self, reference: str) -> None:
         """Take back a :meth:`cancel` that waits for the end of the period, or a :meth:`pause`."""
 
-    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
-        """Let the next periods cost what ``item`` says; nothing is charged for the present one."""
+    def change(
+        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+    ) -> None:
+        """Let the next periods cost what ``item`` says, less what a coupon takes ``off``; nothing is
+        charged for the present one."""
 
     def portal(self, payer: str, back: str) -> str:
         """The address where a payer changes how they pay."""

@@ -12,15 +12,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stripe import StripeClient
-
 from tollkeeper.payments.providers import Intent, Missing, Refused, Started
 from tollkeeper.payments.providers._stripe_facts import ident, plain, to_stripe
 
 Ask = Callable[[Callable[[], Any]], Any]
 
 
-def draw(client: StripeClient, ask: Ask, intent: Intent) -> Started:
+def draw(client: Any, ask: Ask, intent: Intent) -> Started:
     """Write the invoice of an intent (again) and try to collect it. Raises as :meth:`Provider.start`."""
     v1, key = client.v1, intent.key
     source = plain(ask(lambda: v1.subscriptions.retrieve(intent.draws_on)))
@@ -35,7 +33,7 @@ def draw(client: StripeClient, ask: Ask, intent: Intent) -> Started:
     }
     if means := ident(source.get("default_payment_method")):
         params["default_payment_method"] = means
-    bill = plain(ask(lambda: v1.invoices.create(params, {"idempotency_key": key})))  # type: ignore[arg-type]
+    bill = plain(ask(lambda: v1.invoices.create(params, {"idempotency_key": key})))
     for number, item in enumerate(intent.items):
         line: Any = {
             "customer": payer,
@@ -57,7 +55,7 @@ def draw(client: StripeClient, ask: Ask, intent: Intent) -> Started:
     return _started(plain(ask(lambda: v1.invoices.retrieve(bill["id"]))))
 
 
-def find(client: StripeClient, ask: Ask, intent: Intent) -> Started | None:
+def find(client: Any, ask: Ask, intent: Intent) -> Started | None:
     """Look an invoice up by our attempt's id; a draft is none yet and is written on by :func:`draw`."""
     source = plain(ask(lambda: client.v1.subscriptions.retrieve(intent.draws_on)))
     since: Any = {"gte": int(intent.created_at.timestamp()) - 60}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
+from tollkeeper.core.terms import OffTerms
 from tollkeeper.payments.providers import (
     Asked,
     BadEvent,
@@ -82,7 +83,9 @@ class FreeProvider:
     def resume(self, reference: str) -> None:
         """The shop's own rows are the truth."""
 
-    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
+    def change(
+        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+    ) -> None:
         """The shop's own rows are the truth."""
 
     def portal(self, payer: str, back: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
+from tollkeeper.core.terms import OffTerms
 from tollkeeper.payments.providers import (
     Asked,
     BadEvent,
@@ -96,7 +97,9 @@ class InvoiceProvider:
     def resume(self, reference: str) -> None:
         """Nothing renews by transfer."""
 
-    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
+    def change(
+        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+    ) -> None:
         """Nothing renews by transfer."""
 
     def portal(self, payer: str, back: str) -> str:

@@ -18,6 +18,7 @@ import stripe
 from stripe import StripeClient
 
 from tollkeeper.core.settlement import Collected, RefundFact, SubscriptionFact
+from tollkeeper.core.terms import OffTerms
 from tollkeeper.payments.providers import (
     Asked,
     Evidence,
@@ -144,6 +145,8 @@ class StripeProvider:
                 params["payment_method_collection"] = "always" if intent.card else "if_required"
         else:
             params["payment_intent_data"] = {"metadata": {**links, "customer": intent.customer}}
+        if intent.off is not None:
+            params["discounts"] = [{"coupon": self._coupon(intent.off, intent.currency)}]
         if intent.payer:
             params["customer"] = intent.payer
         elif not intent.period:
@@ -157,6 +160,25 @@ class StripeProvider:
             )
         )
         return Started(session["id"], session.get("url") or "")
+
+    def _coupon(self, off: OffTerms, currency: str) -> str:
+        """The coupon at Stripe that takes exactly that off; made once, the same for everybody."""
+        word = {"once": "once", "months": "repeating", "forever": "forever"}[off.duration]
+        name = f"tk-{off.minor}-{currency.lower()}-{off.duration}{off.months or ''}"
+        params: Any = {
+            "id": name,
+            "amount_off": to_stripe(off.minor, currency),
+            "currency": currency.lower(),
+            "duration": word,
+        }
+        if off.duration == "months":
+            params["duration_in_months"] = off.months
+        try:
+            self._ask(lambda: self._client.v1.coupons.create(params))
+        except Refused as error:
+            if error.code != "resource_already_exists":
+                raise
+        return name
 
     def find(self, intent: Intent) -> Started | None:
         """Page through the sessions made since the attempt and compare our own id."""
@@ -253,10 +275,13 @@ class StripeProvider:
         params: Any = {"cancel_at_period_end": False, "pause_collection": ""}
         self._ask(lambda: service.update(reference, params))
 
-    def change(self, reference: str, item: Item, currency: str, key: str) -> None:
+    def change(
+        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+    ) -> None:
         """Another price from the next period on; what is due for the present one is an order of ours."""
         service = self._client.v1.subscriptions
-        held = plain(self._ask(lambda: service.retrieve(reference)))["items"]["data"][0]
+        row = plain(self._ask(lambda: service.retrieve(reference)))
+        held, held_off = row["items"]["data"][0], row.get("discounts")
         price = {
             "currency": currency.lower(),
             "product": ident(held["price"]["product"]),
@@ -264,6 +289,10 @@ class StripeProvider:
             "unit_amount": to_stripe(item.unit_minor, currency),
         }
         params: Any = {"items": [{"id": held["id"], "price_data": price}], "proration_behavior": "none"}
+        if off is not None:
+            params["discounts"] = [{"coupon": self._coupon(off, currency)}]
+        elif held_off:
+            params["discounts"] = ""
         self._ask(lambda: service.update(reference, params, {"idempotency_key": f"chg:{key}"}))
 
     def portal(self, payer: str, back: str) -> str:

@@ -30,6 +30,18 @@ class CouponForm(forms.Form):
         label=gettext_lazy("Per cent off"), required=False, min_value=0, max_value=100, decimal_places=2
     )
     amount = forms.CharField(label=gettext_lazy("Or an amount off"), required=False, max_length=20)
+    duration = forms.ChoiceField(
+        label=gettext_lazy("On a plan that renews it holds"),
+        choices=[
+            ("once", gettext_lazy("for the first period")),
+            ("months", gettext_lazy("for some months")),
+            ("forever", gettext_lazy("for every period")),
+        ],
+        required=False,
+    )
+    months = forms.IntegerField(
+        label=gettext_lazy("For how many months"), required=False, min_value=1, max_value=120
+    )
     most_uses = forms.IntegerField(
         label=gettext_lazy("At most so many times"),
         required=False,
@@ -90,6 +102,8 @@ def coupon_list(request: HttpRequest) -> HttpResponse:
             coupons.make(
                 form.cleaned_data["code"],
                 form.discount(),
+                duration=form.cleaned_data["duration"] or "once",
+                months=form.cleaned_data["months"],
                 most_uses=form.cleaned_data["most_uses"],
                 ends_at=ends_at,
             )
