@@ -31,9 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A stand-in for somebody else's relay.")
     parser.add_argument("--kind", choices=sorted(KINDS), required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--stock", type=int, default=0, help="how many keys are there from the beginning")
+    parser.add_argument("--prefix", default="stock-", help="what their names begin with")
     given = parser.parse_args()
     admin = os.environ.get(f"{given.kind.upper()}_ADMIN_KEY", DEFAULTS[given.kind])
-    run(KINDS[given.kind](admin).app, given.port)
+    relay = KINDS[given.kind](admin)
+    relay.stock(given.stock, given.prefix)
+    run(relay.app, given.port)
 
 
 main()

@@ -133,8 +133,7 @@ class LiteLLM(Relay):
         alias = request.query_params.get("key_alias")
 
         def act(fault: str) -> Response:
-            keys = [key for key in self.keys.values() if alias is None or key.name == alias]
-            keys.sort(key=lambda key: -key.id)
+            keys = [key for key in self.newest_first() if alias is None or key.name == alias]
             part = keys[(page - 1) * size : page * size]
             shown = [self._info(key) if full else token_of(key.secret) for key in part]
             pages = -(-len(keys) // size)

@@ -154,7 +154,7 @@ class NewAPI(Relay):
         self._admit(request)
 
         def act(fault: str) -> Response:
-            keys = sorted(self.keys.values(), key=lambda key: -key.id)
+            keys = self.newest_first()
             page = int(request.query_params.get("p", "0"))
             if self.one:
                 return self.good([self._show(key) for key in keys[page * 10 : page * 10 + 10]])
@@ -173,7 +173,7 @@ class NewAPI(Relay):
         wanted = request.query_params.get("keyword", "")
 
         def act(fault: str) -> Response:
-            keys = sorted(self.keys.values(), key=lambda key: -key.id)
+            keys = self.newest_first()
             found = [self._show(key) for key in keys if self._matches(key.name, wanted)]
             return self.good(
                 found if self.one else {"items": found, "total": len(found), "page": 1, "page_size": 100}

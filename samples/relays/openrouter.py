@@ -75,8 +75,7 @@ class OpenRouter(Relay):
         disabled_too = request.query_params.get("include_disabled") == "true"
 
         def act(fault: str) -> Response:
-            keys = [key for key in self.keys.values() if disabled_too or not key.blocked]
-            keys.sort(key=lambda key: -key.id)
+            keys = [key for key in self.newest_first() if disabled_too or not key.blocked]
             return JSONResponse({"data": [self._show(key) for key in keys[offset : offset + PAGE]]})
 
         return await self.do("list", act)

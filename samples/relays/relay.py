@@ -74,6 +74,8 @@ class Relay:
         self.next_id = 1
         self.offset_s = 0.0
         self.flushed_at = self.now()
+        self.unshown: set[int] = set()
+        """Keys with spend that is not shown yet."""
         self.calls: list[tuple[float, int, int]] = []
         """When, which key, what it cost."""
         self.app = Starlette(
@@ -117,8 +119,9 @@ class Relay:
     def flush(self) -> None:
         """Show the spend that is old enough."""
         if self.now() - self.flushed_at >= self.spend_delay_s:
-            for key in self.keys.values():
+            for key in filter(None, map(self.keys.get, self.unshown)):
                 key.spent, key.pending = key.spent + key.pending, 0
+            self.unshown.clear()
             self.flushed_at = self.now()
 
     # --- administration ---
@@ -127,12 +130,25 @@ class Relay:
         """Run an operation under the faults planned for it."""
         fault = self.faults.draw(op)
         self.flush()
+        if fault is None:  # the usual: nothing to be undone, and there may be many keys
+            return act("")
         kept, number = copy.deepcopy(self.keys), self.next_id
 
         def undo() -> None:
             self.keys, self.next_id = kept, number
 
         return await faults.run(fault, act, undo)
+
+    def newest_first(self) -> list[Key]:
+        """All keys, as lists show them."""
+        return list(self.keys.values())[::-1]
+
+    def stock(self, count: int, prefix: str) -> None:
+        """Begin with many keys, named ``<prefix><n>-1`` and with secrets that :func:`stocked` says."""
+        for n in range(1, count + 1):
+            key = Key(0, stocked(n), f"{prefix}{n}-1", 10_000_000, self.now() - 86_400, spent=n % 1000)
+            key.extra.update(STOCK_EXTRA)
+            self.add(key)
 
     def add(self, key: Key) -> Key:
         """Store a new key under the next id."""
@@ -184,6 +200,7 @@ class Relay:
     def _book(self, key: Key, cost: int) -> None:
         self.calls.append((self.now(), key.id, cost))
         self.charge(key, cost)
+        self.unshown.add(key.id)
 
     # --- the stand-in's own controls ---
 
@@ -192,6 +209,7 @@ class Relay:
             Route("/", self._state),
             Route("/_state", self._state),
             Route("/_faults", self._set_faults, methods=["PUT"]),
+            Route("/_use", self._set_use, methods=["PUT"]),
             Route("/_clock", self._set_clock, methods=["PUT"]),
             *(Route(path, self.chat, methods=["POST"]) for path in self.chat_paths),
         ]
@@ -216,6 +234,14 @@ class Relay:
         self.faults.plan(*made)
         return JSONResponse({"planned": len(made)})
 
+    async def _set_use(self, request: Request) -> Response:
+        """``PUT /_use``: ``{"every": 10, "micro": 500}`` adds use to every tenth key."""
+        asked = await read_body(request)
+        keys = list(self.keys.values())[:: int(asked["every"])]
+        for key in keys:
+            key.spent += int(asked["micro"])
+        return JSONResponse({"used": len(keys)})
+
     async def _set_clock(self, request: Request) -> Response:
         self.offset_s = float((await read_body(request)).get("offset_s", 0))
         return JSONResponse({"now": self.stamp(self.now())})
@@ -231,6 +257,14 @@ class Relay:
 
 async def _on_bad_fault(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": {"message": str(error)}}, 400)
+
+
+STOCK_EXTRA = {"allow_ips": "", "group": "", "bad": False}
+
+
+def stocked(number: int) -> str:
+    """The secret of a key that was there from the beginning."""
+    return f"sk-stock{number:040d}"
 
 
 def usd(micro: int | None) -> float | None:

@@ -13,12 +13,13 @@ from tollkeeper.delivery.caps import cut_under, unspent_units
 from tollkeeper.delivery.directory import live_terms
 from tollkeeper.delivery.keyring import Own, best
 from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, Snapshot, TargetState
-from tollkeeper.delivery.relays import Desire, desired, known_labels, mark, wish
+from tollkeeper.delivery.relays import Desire, Led, desired, desired_many, leaders, live_leaders, mark, wish
 
 __all__ = [
     "DeliveryRow",
     "Desire",
     "KeyRow",
+    "Led",
     "SnapshotRow",
     "StepRow",
     "TargetRow",
@@ -27,6 +28,7 @@ __all__ = [
     "delivered_units",
     "deliveries",
     "desired",
+    "desired_many",
     "failed_deliveries",
     "feed_version",
     "find_by_digest",
@@ -36,8 +38,9 @@ __all__ = [
     "find_target",
     "find_unrevealed",
     "get_delivery",
-    "known_labels",
+    "leaders",
     "list_keys",
+    "live_leaders",
     "mark",
     "odd_snapshots",
     "owner_of_key",

@@ -11,8 +11,9 @@ import datetime as dt
 import hashlib
 import secrets
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -22,6 +23,7 @@ from django.utils import timezone
 from tollkeeper.core.terms import decode_key_terms
 from tollkeeper.delivery.models import Delivery, DeliveryStep, Snapshot, Suspension, TargetState
 from tollkeeper.delivery.provisioners import Facts, Seen, Wish
+from tollkeeper.delivery.snapshots import keep_snapshots
 from tollkeeper.kit.jobs import enqueue
 from tollkeeper.kit.sealed import open_sealed, seal
 
@@ -46,6 +48,16 @@ class Desire:
     cap: int | None
     ends_at: dt.datetime | None
     version: int
+
+
+class Led(NamedTuple):
+    """A label at a relay, and the delivery that leads it."""
+
+    delivery_id: int
+    label: str
+    handle: str
+    state: str
+    created_at: dt.datetime
 
 
 def mark() -> str:
@@ -160,24 +172,39 @@ def leader(label: str) -> Delivery | None:
 
 def desired(delivery_id: int) -> Desire | None:
     """What should be at the relay for this key; None if another delivery leads, or nothing was made."""
-    delivery = Delivery.objects.get(pk=delivery_id)
-    newest = Delivery.objects.filter(label=delivery.label).exclude(handle="").aggregate(newest=Max("pk"))
-    if not delivery.handle or newest["newest"] != delivery_id:
-        return None
-    now = timezone.now()
-    chain = Delivery.objects.filter(label=delivery.label, state__in=LIVE)
-    live = chain.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now))
-    stopped = Suspension.objects.filter(customer_id=delivery.customer_id, key__isnull=True).exists()
-    endless = live.filter(ends_at__isnull=True).exists()
+    return desired_many([delivery_id]).get(delivery_id)
+
+
+def desired_many(delivery_ids: Iterable[int]) -> dict[int, Desire]:
+    """The same for many, in three reads; those that lead no key are not in the answer."""
+    wanted = set(delivery_ids)
+    labels = Delivery.objects.filter(pk__in=wanted).exclude(label="").values("label")
+    chains: dict[str, list[Delivery]] = {}
+    for row in Delivery.objects.filter(label__in=labels).order_by("pk"):
+        chains.setdefault(row.label, []).append(row)
+    owners = {chain[0].customer_id for chain in chains.values()}
+    stops = Suspension.objects.filter(customer_id__in=owners, key__isnull=True)
+    stopped = set(stops.values_list("customer_id", flat=True))
+    now, found = timezone.now(), {}
+    for chain in chains.values():
+        made = [row for row in chain if row.handle]
+        if made and made[-1].pk in wanted:
+            found[made[-1].pk] = _desire(made[-1], chain, now, stopped=made[-1].customer_id in stopped)
+    return found
+
+
+def _desire(first: Delivery, chain: list[Delivery], now: dt.datetime, *, stopped: bool) -> Desire:
+    live = [row for row in chain if row.state in LIVE and (row.ends_at is None or row.ends_at > now)]
+    ends = [row.ends_at for row in live if row.ends_at is not None]
     return Desire(
-        delivery_id=delivery_id,
-        target=delivery.target,
-        handle=delivery.handle,
-        exists=live.exists(),
-        enabled=not stopped and not live.filter(state="suspended").exists(),
-        cap=delivery.cap,
-        ends_at=None if endless else live.aggregate(last=Max("ends_at"))["last"],
-        version=delivery.wanted,
+        delivery_id=first.pk,
+        target=first.target,
+        handle=first.handle,
+        exists=bool(live),
+        enabled=not stopped and all(row.state != "suspended" for row in live),
+        cap=first.cap,
+        ends_at=max(ends) if ends and len(ends) == len(live) else None,
+        version=first.wanted,
     )
 
 
@@ -188,43 +215,8 @@ def aligned(desire: Desire, seen: Seen | None) -> bool:
     if not mine.update(aligned=desire.version):
         return False
     if seen is not None:
-        keep_snapshot(desire.delivery_id, seen)
+        keep_snapshots([(desire.delivery_id, seen)])
     return True
-
-
-@transaction.atomic
-def keep_snapshot(delivery_id: int, seen: Seen) -> str:
-    """Store a key as it was found; answers what is odd about it, or an empty text."""
-    last = Snapshot.objects.filter(delivery_id=delivery_id).order_by("-as_of").first()
-    odd = _odd(last, seen)
-    same = last is not None and (last.enabled, last.cap, last.used) == (seen.enabled, seen.cap, seen.used)
-    if last is not None and same and seen.as_of - last.as_of < dt.timedelta(hours=1):
-        Snapshot.objects.filter(pk=last.pk).update(as_of=seen.as_of)
-        return odd
-    Snapshot.objects.create(
-        delivery_id=delivery_id,
-        as_of=seen.as_of,
-        enabled=seen.enabled,
-        cap=seen.cap,
-        used=seen.used,
-        window=seen.window[:20],
-        resets_at=seen.resets_at,
-        ends_at=seen.ends_at,
-        delay_s=seen.delay_s,
-        odd=odd,
-    )
-    return odd
-
-
-def _odd(last: Snapshot | None, seen: Seen) -> str:
-    """Use that falls without a reset, or passes its cap by more than a call in flight can."""
-    if seen.used is None:
-        return ""
-    if last is not None and last.used is not None and seen.used < last.used and not seen.window:
-        return "fell"
-    if seen.cap is not None and seen.used > seen.cap + max(1_000_000, seen.cap // 10):
-        return "above_cap"
-    return ""
 
 
 @transaction.atomic
@@ -287,8 +279,16 @@ def _note(delivery_id: int, name: str) -> None:
     DeliveryStep.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def known_labels(target: str) -> dict[str, dict[str, Any]]:
-    """Label → leading delivery of a target: its id, state, handle, cap and whether it is as wished."""
-    fields = ("pk", "label", "state", "handle", "cap", "wanted", "aligned", "created_at")
-    rows = Delivery.objects.filter(target=target).exclude(label="").order_by("pk").values(*fields)
-    return {row["label"]: row for row in rows}
+def leaders(target: str, labels: Iterable[str]) -> dict[str, Led]:
+    """Of these labels of a target, those that are ours, with the delivery that leads each."""
+    rows = Delivery.objects.filter(target=target, label__in=list(labels)).order_by("pk")
+    fields = ("pk", "label", "handle", "state", "created_at")
+    return {row[1]: Led(*row) for row in rows.values_list(*fields)}
+
+
+def live_leaders(target: str) -> Iterator[Led]:
+    """All keys of a target that were made and of which something is live, one by one."""
+    rows = Delivery.objects.filter(target=target, state__in=LIVE).exclude(label="").exclude(handle="")
+    fields = ("pk", "label", "handle", "state", "created_at")
+    for row in rows.order_by("pk").values_list(*fields).iterator(chunk_size=2000):
+        yield Led(*row)

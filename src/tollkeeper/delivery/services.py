@@ -39,12 +39,12 @@ from tollkeeper.delivery.relays import (
     intend,
     keep_made,
     keep_probe,
-    keep_snapshot,
     lose,
     raise_cap,
     seal_secret,
     want,
 )
+from tollkeeper.delivery.snapshots import keep_snapshot, keep_snapshots
 
 __all__ = [
     "AlreadyRevealed",
@@ -65,6 +65,7 @@ __all__ = [
     "keep_made",
     "keep_probe",
     "keep_snapshot",
+    "keep_snapshots",
     "lose",
     "narrow_key",
     "note",

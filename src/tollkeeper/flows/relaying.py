@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from typing import Any
+from collections.abc import Mapping
+from itertools import islice
 
 from django.utils import timezone
 
@@ -26,6 +27,9 @@ LOOK_AGAIN = dt.timedelta(seconds=10)
 """How often a customer may have a key looked at."""
 ORPHAN_AFTER = dt.timedelta(hours=1)
 """A key with our label that we do not know is somebody's half-made one for so long at most."""
+
+BATCH = 500
+"""Keys that a sweep compares at a time."""
 
 log = logging.getLogger("tollkeeper.relaying")
 
@@ -188,56 +192,75 @@ def sweep(target: str, now: dt.datetime | None = None) -> dict[str, int]:
     one relay never touch each other's keys.
     """
     relay, moment = provisioner(target), now or timezone.now()
-    known = delivery_queries.known_labels(target)
     figures = {"seen": 0, "orphans": 0, "missing": 0, "different": 0}
     found: set[str] = set()
-    for seen in relay.list(delivery_queries.mark()):
-        figures["seen"] += 1
-        row = known.get(seen.label)
-        if row is not None and row["handle"] == seen.handle:
-            found.add(seen.label)
-            _note(row["pk"], seen)
-            figures["different"] += _differs(row, seen)
-        elif _is_orphan(row, seen, moment):
-            relay.withdraw(seen.handle)
-            figures["orphans"] += 1
-    for label, row in known.items():
-        if label not in found and row["handle"] and _should_be_there(row, moment):
+    orphans: list[str] = []
+    every = relay.list(delivery_queries.mark())
+    while batch := list(islice(every, BATCH)):
+        figures["seen"] += len(batch)
+        known = delivery_queries.leaders(target, [seen.label for seen in batch])
+        ours = {}
+        for seen in batch:
+            row = known.get(seen.label)
+            if row is not None and row.handle == seen.handle:
+                found.add(seen.label)
+                ours[row.delivery_id] = seen
+            elif _is_orphan(row, seen, moment):
+                orphans.append(seen.handle)
+        figures["different"] += _compare(ours)
+    for handle in orphans:  # not before the list is read: pages move up when a key goes
+        relay.withdraw(handle)
+        figures["orphans"] += 1
+    gone = [row for row in delivery_queries.live_leaders(target) if row.label not in found]
+    desires = delivery_queries.desired_many(
+        [row.delivery_id for row in gone if moment - row.created_at > ORPHAN_AFTER]
+    )
+    for desire in desires.values():
+        if desire.exists:
             figures["missing"] += 1
-            enqueue("align_key", f"align:missing:{row['pk']}:{moment:%Y%m%d%H}", delivery_id=row["pk"])
+            key = f"align:missing:{desire.delivery_id}:{moment:%Y%m%d%H}"
+            enqueue("align_key", key, delivery_id=desire.delivery_id)
     return figures
 
 
-def _is_orphan(row: dict[str, Any] | None, seen: Seen, now: dt.datetime) -> bool:
+def _is_orphan(row: delivery_queries.Led | None, seen: Seen, now: dt.datetime) -> bool:
     """A key with our mark that no delivery leads to, and that nobody can be making any more."""
-    if row is not None and not row["handle"] and row["state"] == "running":
+    if row is not None and not row.handle and row.state == "running":
         return False
     return seen.created_at is None or now - seen.created_at > ORPHAN_AFTER
 
 
-def _should_be_there(row: dict[str, Any], now: dt.datetime) -> bool:
-    desire = delivery_queries.desired(row["pk"])
-    return desire is not None and desire.exists and now - row["created_at"] > ORPHAN_AFTER
+def _compare(ours: Mapping[int, Seen]) -> int:
+    """Keep what was found of keys of ours, and have those brought in line that are not; how many."""
+    for delivery_id, odd in delivery.keep_snapshots(ours.items()).items():
+        _say_odd(delivery_id, odd)
+    wrong = [
+        desire
+        for desire in delivery_queries.desired_many(ours).values()
+        if _differs(desire, ours[desire.delivery_id])
+    ]
+    for desire in wrong:
+        key = f"align:swept:{desire.delivery_id}:{timezone.now():%Y%m%d%H%M}"
+        enqueue("align_key", key, delivery_id=desire.delivery_id)
+    return len(wrong)
 
 
-def _differs(row: dict[str, Any], seen: Seen) -> bool:
-    """Have a key brought in line if it is not as wished; True if it was not."""
-    desire = delivery_queries.desired(row["pk"])
-    if desire is None:
-        return False
+def _differs(desire: delivery_queries.Desire, seen: Seen) -> bool:
     same_cap = desire.cap == seen.cap or (
         desire.cap is not None and seen.cap is not None and abs(desire.cap - seen.cap) <= 1_000
     )
-    if desire.exists and desire.enabled == seen.enabled and (same_cap or not desire.enabled):
-        return False
-    enqueue("align_key", f"align:swept:{row['pk']}:{timezone.now():%Y%m%d%H%M}", delivery_id=row["pk"])
-    return True
+    as_wished = desire.exists and desire.enabled == seen.enabled and (same_cap or not desire.enabled)
+    return not as_wished
 
 
 def _note(delivery_id: int, seen: Seen) -> None:
     odd = delivery.keep_snapshot(delivery_id, seen)
     if odd:
-        log.error("the key of delivery %s is odd: %s", delivery_id, odd)
+        _say_odd(delivery_id, odd)
+
+
+def _say_odd(delivery_id: int, odd: str) -> None:
+    log.error("the key of delivery %s is odd: %s", delivery_id, odd)
 
 
 __all__ = ["Mismatch", "NoTarget", "Refused", "ask_for_sync", "provide", "provisioner", "sweep"]
