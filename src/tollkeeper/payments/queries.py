@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from tollkeeper.kit.literals import Literal, literals
 from tollkeeper.payments.models import Attempt, Dispute, Document, InboxEvent, Payer, Refund
 from tollkeeper.payments.services import OPEN
 
@@ -264,17 +265,21 @@ def refunds_by_hand() -> tuple[RefundView, ...]:
 
 
 def providers_in_use() -> tuple[str, ...]:
-    """Names of the providers that hold money of ours."""
-    return tuple(Attempt.objects.order_by("provider").values_list("provider", flat=True).distinct())
+    """Names of the providers that hold money of ours, found from one to the next: rows do not count."""
+    found: list[str] = []
+    names = Attempt.objects.order_by("provider").values_list("provider", flat=True)
+    while (name := names.filter(provider__gt=found[-1] if found else "").first()) is not None:
+        found.append(name)
+    return tuple(found)
 
 
 def stale_orders(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
     """Ids of orders with an open attempt or refund that nobody has looked at since ``before``."""
     unseen = Q(checked_at=None, created_at__lt=before) | Q(checked_at__lt=before)
-    rows = Attempt.objects.filter(unseen, state__in=OPEN).order_by("created_at")
+    rows = Attempt.objects.filter(unseen, state__in=literals(OPEN)).order_by("created_at")
     found = list(rows.values_list("order_id", flat=True)[:limit])
     moving = Refund.objects.filter(
-        state__in=["requested", "submitted", "pending"], attempt__checked_at__lt=before
+        state__in=literals(["requested", "submitted", "pending"]), attempt__checked_at__lt=before
     )
     found += moving.order_by("created_at").values_list("order_id", flat=True)[:limit]
     return tuple(dict.fromkeys(found))
@@ -299,5 +304,5 @@ def get_event(inbox_id: int) -> EventView:
 
 def unfinished_events(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
     """Ids of events that came before ``before`` and are not done."""
-    rows = InboxEvent.objects.exclude(state="done").filter(received_at__lt=before)
-    return tuple(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+    rows = InboxEvent.objects.exclude(state=Literal("done")).filter(received_at__lt=before)
+    return tuple(rows.order_by("received_at").values_list("pk", flat=True)[:limit])

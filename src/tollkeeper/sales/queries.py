@@ -9,6 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from tollkeeper.core.terms import LineTerms, OverageTerms, decode_line_terms
+from tollkeeper.kit.literals import Literal
 from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription
 from tollkeeper.sales.services import LIVE, NoSuchOrder
 
@@ -228,7 +229,7 @@ def open_with_coupon(customer_id: int, offer: str, quantity: int, code: str) -> 
 
 def expiring_orders(now: dt.datetime, limit: int = 100) -> tuple[int, ...]:
     """Ids of orders whose time is up and that nobody paid."""
-    rows = Order.objects.filter(lifecycle="open", money="unpaid", expires_at__lte=now)
+    rows = Order.objects.filter(lifecycle=Literal("open"), money=Literal("unpaid"), expires_at__lte=now)
     return tuple(rows.order_by("expires_at").values_list("pk", flat=True)[:limit])
 
 
