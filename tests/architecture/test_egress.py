@@ -27,6 +27,7 @@ CLIENTS = {
 }
 MAY = {
     "kit/egress.py": "the door",
+    "kit/egress_mailbox.py": "the door to the mailbox that people write to",
     "kit/egress_pinned.py": "the door to addresses that customers name for their own webhooks",
     "payments/providers/stripe.py": "speaks through the session that the door gives it",
     "delivery/registry.py": "names the errors of the session that the door gives it",

@@ -250,3 +250,27 @@ def give(
     except OSError as error:
         raise Refused(f"{target} cannot be written: {error.strerror}") from None
     typer.echo(f"{given} rows are in {target}. Delete it once the authority has it.")
+
+
+@app.command("read-mail")
+def read_mail(
+    mailbox: Annotated[str, typer.Option(help="imaps://… or maildir:/path; else TOLLKEEPER_MAILBOX.")] = "",
+) -> None:
+    """Take in what people wrote to the shop's mailbox; the worker does so every minute.
+
+    Example: tollkeeper rights read-mail --mailbox maildir:/var/mail/privacy
+    """
+    start()
+    from django.conf import settings
+
+    from tollkeeper.flows import mail_intake
+    from tollkeeper.kit import egress, egress_mailbox
+
+    url = mailbox or settings.ENV.mailbox_url
+    if not url:
+        raise Refused("there is no mailbox; name one with --mailbox or in TOLLKEEPER_MAILBOX")
+    try:
+        done = mail_intake.read(url)
+    except (egress_mailbox.CannotRead, egress.Refused) as no:
+        raise Refused(str(no)) from None
+    typer.echo(", ".join(f"{word}: {count}" for word, count in sorted(done.items())) or "nothing new")

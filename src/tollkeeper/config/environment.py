@@ -36,6 +36,8 @@ class Environment:
     smtp_url: str = ""
     mail_from: str = ""
     vies_api: str = ""
+    mailbox_url: str = ""
+    """Where people write to: ``imaps://user:password@host:993/INBOX`` or ``maildir:/path``."""
 
     @property
     def keystore(self) -> Path:
@@ -100,6 +102,7 @@ def read() -> Environment:
         smtp_url=os.environ.get("TOLLKEEPER_SMTP", ""),
         mail_from=os.environ.get("TOLLKEEPER_MAIL_FROM", ""),
         vies_api=os.environ.get("TOLLKEEPER_VIES", ""),
+        mailbox_url=os.environ.get("TOLLKEEPER_MAILBOX", ""),
     )
 
 

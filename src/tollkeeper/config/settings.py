@@ -244,6 +244,25 @@ if not ENV.live:
         EGRESS_STAND_INS[recipient] = frozenset({address})
     if ENV.smtp_url:
         EGRESS_STAND_INS["mail"] = frozenset({f"{EMAIL_HOST}:{EMAIL_PORT}"})
+    if ENV.mailbox_url.startswith("imap:"):
+        _mailbox = urlsplit(ENV.mailbox_url).netloc.rpartition("@")[2]
+        EGRESS_STAND_INS["mail"] = EGRESS_STAND_INS.get("mail", frozenset()) | {_mailbox}
+
+# what goes wrong is written scrubbed, into a file of the day and to the terminal
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"scrubbed": {"()": "tollkeeper.kit.log_lines.Scrubbed"}},
+    "handlers": {
+        "file": {"class": "tollkeeper.kit.log_lines.ErrorFile", "level": "WARNING"},
+        "terminal": {"class": "logging.StreamHandler", "level": "WARNING", "formatter": "scrubbed"},
+    },
+    "loggers": {
+        "tollkeeper": {"handlers": ["file", "terminal"], "level": "INFO"},
+        "django": {"handlers": ["file", "terminal"], "level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # a page that is not there is no error
+    },
+}
 
 SESSION_ENGINE = "tollkeeper.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600

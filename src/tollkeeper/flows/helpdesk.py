@@ -109,7 +109,9 @@ def _mail(number: str, template: str, *, with_words: bool) -> None:
     }
     owner = accounts.get_customer(ticket.customer_id).owner_id if ticket.customer_id is not None else None
     with egress.about(subject=owner):
-        mail.send(template, address, values, language=ticket.language)
+        version = policy_queries.find_current()
+        reply_to = version.policy.contact.support_email if version else ""
+        mail.send(template, address, values, language=ticket.language, reply_to=reply_to)
 
 
 @job("mail_ticket_receipt", purpose="support")

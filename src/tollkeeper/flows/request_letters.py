@@ -43,6 +43,7 @@ def mail_request(context: Context, number: str, event: str) -> None:
                 address,
                 _values(row, event),
                 language="" if event in REMINDERS else row.language,
+                reply_to=_team(),
             )
     letters.sent(number, event)
     if event == "receipt":

@@ -133,6 +133,7 @@ def send(
     *,
     language: str = "",
     attachments: Sequence[tuple[str, bytes, str]] = (),
+    reply_to: str = "",
 ) -> None:
     """Render ``mail/<template>`` and send it to one address.
 
@@ -140,6 +141,9 @@ def send(
     (``OSError``, ``smtplib.SMTPException``): callers are jobs, which try again.
     """
     message = compose(template, to, context or {}, language)
+    message.extra_headers["Auto-Submitted"] = "auto-generated"  # no robot answers it (RFC 3834)
     for attachment in attachments:
         message.attach(*attachment)
+    if reply_to:
+        message.reply_to = [reply_to]
     message.send()

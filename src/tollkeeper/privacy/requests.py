@@ -197,6 +197,17 @@ def get_words(number: str) -> Words:
     return Words(_clear(row.contact), _clear(row.words), _clear(row.reply))
 
 
+def add_words(number: str, words: str) -> None:
+    """The writer says more about a request, open or closed. Raises ``DoesNotExist``."""
+    with transaction.atomic():
+        row = Request.objects.select_for_update().get(number=number)
+        old = _clear(row.words) or ""
+        told = f"{old}\n\n{timezone.now():%Y-%m-%d}:\n{strike_cards(words.strip())}".strip()
+        row.words = told[-2 * MAX_WORDS :]
+        row.save(update_fields=["words"])
+        audit.record("request.words", subject=row.subject_id, object=f"privacy.Request:{number}")
+
+
 def _clear(text: str | None) -> str | None:
     return None if text is None or isinstance(text, ErasedText | Closed) else str(text)
 
