@@ -50,8 +50,8 @@ def doctor() -> None:
 
 _BUILDS = {
     "compiled": "compiled",
-    "parser": "plain Python with a compiled parser; `python -m tollkeeper.gate.build` makes it faster",
-    "pure": "plain Python; with a C compiler, `python -m tollkeeper.gate.build` makes it faster",
+    "parser": "plain Python with a compiled parser",
+    "pure": "plain Python",
 }
 
 
@@ -60,7 +60,11 @@ def _gate(env: Environment) -> str:
     asked = subprocess.run(
         python("-m", "tollkeeper.gate.build", "--look"), capture_output=True, text=True, check=True
     )
-    return _BUILDS[asked.stdout.strip()]
+    kind, _, why = asked.stdout.strip().partition(" ")
+    if kind == "compiled":
+        return _BUILDS[kind]
+    later = "`up` compiles the rest a while after it is ready, or `python -m tollkeeper.gate.build` now"
+    return f"{_BUILDS[kind]}, which is slower: {why or later}"
 
 
 def _python(env: Environment) -> str:

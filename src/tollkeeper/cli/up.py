@@ -22,6 +22,8 @@ from tollkeeper.config.environment import Environment
 from tollkeeper.core import lockdown
 
 START_TIMEOUT_S = 60.0
+COMPILE_AFTER_S = 20.0
+"""The gate's modules are compiled so long after all is ready: not while somebody waits for the first page."""
 
 
 def up(
@@ -140,8 +142,26 @@ async def _run(env: Environment, programs: list[Program], verbose: bool) -> None
         facts["ready"] = True
         home.write_run_file(env.home, facts)
         _show(env)
+    compiling = asyncio.create_task(_compile(env))
     await running
+    compiling.cancel()
+    await asyncio.gather(compiling, return_exceptions=True)
     say("Stopped; nothing is left running.")
+
+
+async def _compile(env: Environment) -> None:
+    """Compile the gate for its next start, if this machine can; `doctor` tells what became of it."""
+    await asyncio.sleep(COMPILE_AFTER_S)
+    with (env.home / "logs" / "gate-build.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *python("-m", "tollkeeper.gate.build", "--gently"), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            await process.wait()
 
 
 _LABELS = {

@@ -43,19 +43,14 @@ def limit_fields(key: Key, mono_us: int) -> bytes:
 
     Their old forms, which know one limit only, tell the first of the plan's limits.
     """
-    limits = key.limits
-    if not limits:
-        return b""
-    first = limits[0]
-    shown = first.shown(mono_us) if len(limits) == 1 else b", ".join([x.shown(mono_us) for x in limits])
-    used = first.arrival - mono_us * first.parts
-    if used <= 0:
-        return b"".join((key.policy_field, shown, key.full_fields))
-    left = (first.room - used) // first.step
-    return b"%b%b%b%d\r\nX-RateLimit-Reset: %d" % (
-        key.policy_field,
-        shown,
-        key.limit_field,
-        left if left > 0 else 0,
-        -(-used // (first.parts * 1_000_000)),
-    )
+    numbers: list[int] = []
+    for limit in key.limits:
+        used = limit.arrival - mono_us * limit.parts
+        if used <= 0:
+            numbers.append(limit.burst)
+            numbers.append(0)
+        else:
+            left = (limit.room - used) // limit.step
+            numbers.append(left if left > 0 else 0)
+            numbers.append(-(-used // limit.parts_in_s))
+    return key.limit_form % (*numbers, *numbers[:2])

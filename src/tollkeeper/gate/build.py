@@ -1,7 +1,8 @@
 """``python -m tollkeeper.gate.build``: compile the gate's hot modules, as far as this machine can.
 
-The head parser needs a C compiler and Python's headers; the rest also needs mypyc
-(of mypy) and setuptools. Nothing depends on any of it: the plain modules do the same.
+The head parser needs a C compiler and Python's headers, and a second. The rest also needs mypyc,
+which no installation has: it is fetched by its own hash-locked list into a folder beside the
+build, where nothing else sees it. Nothing depends on any of it: the plain modules do the same.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from tollkeeper.gate import compiled
 
+TOOLS_LOCK = compiled.ROOT.parents[1] / "requirements-compile.lock"
 _SETUP = """
 from setuptools import setup
 from mypyc.build import mypycify
@@ -43,12 +45,12 @@ def _run(command: list[str], folder: Path) -> str:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
+    if not done.returncode:
+        return ""
     lines = (done.stdout + done.stderr).strip().splitlines()
-    return (
-        ""
-        if not done.returncode
-        else " / ".join([line for line in lines if "error" in line][:3] or lines[-1:])
-    )
+    errors = [line.strip() for line in lines if "error" in line.lower() and "WARNING" not in line]
+    told = errors[:3] or lines[-1:]
+    return " / ".join(told) or f"{command[0]} ended with {done.returncode}"
 
 
 def _build_parser(part: Path) -> str:
@@ -57,17 +59,42 @@ def _build_parser(part: Path) -> str:
     return _run([_compiler() or "cc", *flags, str(compiled.ROOT / compiled.LEAF), "-o", str(target)], part)
 
 
+def _fetch_tools(part: Path) -> str:
+    """An environment with mypyc in it, from the locked list."""
+    if not TOOLS_LOCK.exists():
+        return f"mypyc is not installed, and {TOOLS_LOCK.name} is not here to fetch it by"
+    trouble = _run([sys.executable, "-m", "venv", str(part / "venv")], part)
+    if trouble:
+        return f"no environment for mypyc could be made: {trouble}"
+    fetch = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"]
+    locked = ["--require-hashes", "--only-binary", ":all:", "-r", str(TOOLS_LOCK)]
+    trouble = _run([str(part / "venv" / "bin" / "python"), *fetch, *locked], part)
+    return f"mypyc could not be fetched: {trouble}" if trouble else ""
+
+
+def _python_with_tools() -> tuple[str, str]:
+    """A Python that has mypyc, and why there is none."""
+    if importlib.util.find_spec("mypyc") and importlib.util.find_spec("setuptools"):
+        return sys.executable, ""
+    place = compiled.tools_folder(TOOLS_LOCK)
+    trouble = _into(place, _fetch_tools)
+    return str(place / "venv" / "bin" / "python"), trouble
+
+
 def _build_modules(part: Path) -> str:
-    if importlib.util.find_spec("mypyc") is None or importlib.util.find_spec("setuptools") is None:
-        return "mypyc or setuptools is not installed"
+    python, trouble = _python_with_tools()
+    if trouble:
+        return trouble
     scratch = part.with_name("scratch")
     for path in (Path("__init__.py"), Path("py.typed"), *compiled.sources()):
         target = scratch / "tollkeeper" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(compiled.ROOT / path, target)
-    modules = ["--config-file=", "--strict", *(f"tollkeeper/{path}" for path in compiled.MODULES)]
+    # Types of what we import are read where it is installed, which is not where mypyc is.
+    flags = ["--config-file=", "--strict", f"--python-executable={sys.executable}"]
+    modules = [*flags, *(f"tollkeeper/{path}" for path in compiled.MODULES)]
     (scratch / "setup.py").write_text(_SETUP.format(modules=modules))
-    return _run([sys.executable, "setup.py", "build_ext", "--build-lib", str(part)], scratch)
+    return _run([python, "setup.py", "build_ext", "--build-lib", str(part)], scratch)
 
 
 def _into(place: Path, make: Callable[[Path], str]) -> str:
@@ -95,17 +122,22 @@ def build(*, only_parser: bool = False) -> str:
     if only_parser:
         return ""
     trouble = _into(compiled.folder(), _build_modules)
+    compiled.note_trouble(trouble)
     return f"only the parser was compiled: {trouble}" if trouble else ""
 
 
 def main() -> int:
     """Build and tell what became of it; 0 even if nothing was built, as nothing depends on it.
 
-    ``--look`` builds nothing and only tells which build would run.
+    ``--look`` builds nothing and only tells which build would run, and why no better one.
     """
     if "--look" in sys.argv:
-        sys.stdout.write(f"{compiled.kind()}\n")
+        found = compiled.kind()
+        why = "" if found == "compiled" else compiled.asked_for_plain() or obstacle() or compiled.trouble()
+        sys.stdout.write(f"{found} {why}".strip() + "\n")
         return 0
+    if "--gently" in sys.argv:
+        os.nice(19)
     trouble = build(only_parser="--only-parser" in sys.argv)
     sys.stdout.write(f"{trouble or 'compiled'}\nthe gate will run: {compiled.kind()}\n")
     return 0

@@ -22,11 +22,11 @@ class AlreadySettled(Exception):
 
 
 class Call:
-    """What is known of a call while it runs; ``began`` in monotonic seconds, ``at_us`` by the wall clock."""
+    """A call while it runs; ``began_us`` is of the monotonic clock, ``at_us`` of the clock on the wall."""
 
     __slots__ = (
         "at_us",
-        "began",
+        "began_us",
         "bytes_in",
         "bytes_out",
         "call_id",
@@ -52,25 +52,30 @@ class Call:
         self.costs = (1, self.held, 0 if reading is None else reading.tokens_held)
         self.names: bytes = key.grant.allowed[route.index]
         self.holds: Holds = ()
-        self.began = 0.0
+        self.began_us = 0
         self.at_us = 0
         self.bytes_in = 0
         self.bytes_out = 0
         self.streamed = False
         self.settled = False
 
-    def admitted(self, holds: Holds, now: float, now_us: int) -> bytes:
+    def admitted(self, holds: Holds, mono_us: int, now_us: int) -> bytes:
         """The record of the admission."""
         self.holds = holds
-        self.began = now
+        self.began_us = mono_us
         self.at_us = now_us
         key = self.key
-        parts: Parts = tuple([(lease.id, part) for lease, part in holds])
+        parts: Parts
+        if len(holds) == 1:
+            lease, part = holds[0]
+            parts = ((lease.id, part),)
+        else:
+            parts = tuple([(lease.id, part) for lease, part in holds])
         return pack_admitted(
             self.call_id, key.key_id, key.customer.customer_id, now_us, self.method, parts, self.names
         )
 
-    def settle(self, outcome: int, status: int, now: float) -> bytes:
+    def settle(self, outcome: int, status: int, latency_us: int) -> bytes:
         """Charge by the charge table, give the rest of the hold back, and give the record of it."""
         if self.settled:
             raise AlreadySettled(str(self.call_id))
@@ -105,7 +110,7 @@ class Call:
             key.key_id,
             key.customer.customer_id,
             self.at_us,
-            int((now - self.began) * 1e6),
+            latency_us,
             status,
             outcome,
             flags | STREAMED if self.streamed else flags,

@@ -84,9 +84,43 @@ def folder() -> Path:
     return _base() / f"gate-{_key(sources())}"
 
 
+def tools_folder(lock: Path) -> Path:
+    """Where mypyc lies, if it was fetched by this list for this Python."""
+    digest = hashlib.sha256(f"{sys.executable} {sys.version}".encode() + lock.read_bytes())
+    return _base() / f"tools-{digest.hexdigest()[:20]}"
+
+
+def _trouble_file() -> Path:
+    return _base() / f"trouble-{_key(sources())}"
+
+
+def note_trouble(why: str) -> None:
+    """Remember why the present sources could not be compiled; an empty text forgets it."""
+    try:
+        if why:
+            _trouble_file().write_text(why)
+        else:
+            _trouble_file().unlink(missing_ok=True)
+    except OSError:
+        return  # it is told again where it is tried again
+
+
+def trouble() -> str:
+    """Why the present sources could not be compiled when it was last tried; empty if it was not."""
+    try:
+        return _trouble_file().read_text()
+    except OSError:
+        return ""
+
+
+def asked_for_plain() -> str:
+    """Why nothing compiled shall run; empty if it may."""
+    return "TOLLKEEPER_PURE is set" if os.environ.get("TOLLKEEPER_PURE") else ""
+
+
 def kind() -> str:
     """Which build would run: ``compiled``, ``parser`` (only the parser is compiled) or ``pure``."""
-    if os.environ.get("TOLLKEEPER_PURE") or not parser_folder().is_dir():
+    if asked_for_plain() or not parser_folder().is_dir():
         return "pure"
     return "compiled" if folder().is_dir() else "parser"
 

@@ -103,12 +103,10 @@ class Key:
         "concurrency",
         "customer",
         "expires_at",
-        "full_fields",
         "grant",
         "key_id",
-        "limit_field",
+        "limit_form",
         "limits",
-        "policy_field",
         "purse",
         "reason",
         "refused_as",
@@ -137,13 +135,18 @@ class Key:
         self.limits: tuple[speed.Limit, ...] = tuple([customer.limit(limit) for limit in terms.limits])
         self.concurrency = share_of(terms.concurrency, customer.gates)
         self.purse = customer.purse(terms.unit)
-        self.policy_field: bytes = b"\r\nRateLimit-Policy: %b\r\nRateLimit: " % b", ".join(
-            [limit.policy for limit in self.limits]
-        )
-        amount = self.limits[0].amount if self.limits else 0
-        self.limit_field: bytes = b"\r\nX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: " % amount
-        burst = self.limits[0].burst if self.limits else 0
-        self.full_fields: bytes = b"%b%d\r\nX-RateLimit-Reset: 0" % (self.limit_field, burst)
+        self.limit_form: bytes = _limit_form(self.limits) if self.limits else b""
+
+
+def _limit_form(limits: tuple[speed.Limit, ...]) -> bytes:
+    """The fields that tell of limits, with places for what is left and seconds until all of it is:
+    of each limit, and once more of the first."""
+    policy = b", ".join([limit.policy.replace(b"%", b"%%") for limit in limits])
+    items = b", ".join([b'"%b";r=%%d;t=%%d' % limit.name.encode().replace(b"%", b"%%") for limit in limits])
+    return (
+        b"\r\nRateLimit-Policy: %b\r\nRateLimit: %b\r\nX-RateLimit-Limit: %d"
+        b"\r\nX-RateLimit-Remaining: %%d\r\nX-RateLimit-Reset: %%d"
+    ) % (policy, items, limits[0].amount)
 
 
 class Directory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,12 +45,7 @@ class Metrics:
         self.latency_us += latency_us
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
-        place = 0
-        for bound in BUCKETS_US:
-            if latency_us <= bound:
-                break
-            place += 1
-        self.latency[place] += 1
+        self.latency[bisect_left(BUCKETS_US, latency_us)] += 1
 
     def refused(self, code: str) -> None:
         """Count one refusal."""

@@ -39,6 +39,8 @@ class Client(Gatherer):
         super().__init__(engine)
         self.upstream: Upstream | None = None
         self.request_id: bytes = b""
+        self.last: bytes = b""
+        """The end of an answer, kept until the settlement is in the journal."""
         self.sealed_under: Agreement | None = None
         self.peer: bytes = b""
         """The sealed address of the other end, made once for the connection and agreement."""
@@ -96,7 +98,7 @@ class Client(Gatherer):
         verdict, holds = admission.judge(key, call.costs, call.held, engine.mono_us, engine.wall_us)
         if verdict == admission.ADMITTED:
             self.mode = BUSY
-            engine.journal.buffer.append(call.admitted(holds, engine.now, engine.wall_us))
+            engine.journal.buffer.append(call.admitted(holds, engine.mono_us, engine.wall_us))
             if engine.agreement is not None:
                 self.note_caller(engine.agreement, call.call_id)
             engine.admitted += 1
@@ -154,14 +156,20 @@ class Client(Gatherer):
         engine = self.engine
         flags = self.flags
         group = engine.group(call.route)
-        body = self.body
-        if body is None:
+        body, whole = self.body, True
+        if body is not None:
+            pass
+        elif self.chunks is None and self.left == len(self.buffer):  # all of it is here, and no more
+            body = self.buffer
+            self.left, self.buffer = 0, b""
+        else:
             body, rest = self.first_body(self.buffer)
             if body is None:
                 self.bad_body("")
                 return
             self.buffer = rest
-            if flags & heads.EXPECT and not body and self.body_open:
+            whole = not self.body_open
+            if flags & heads.EXPECT and not body and not whole:
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         call.bytes_in = len(body)
         target_server = group.choose(engine.now)
@@ -184,13 +192,12 @@ class Client(Gatherer):
                 body,
             )
         )
-        whole = not self.body_open
         again = whole and (self.method in SAFE or call.route.retry_safe) and not flags & heads.UPGRADE
         upstream.begin(self, call, group, request, again)
         if not whole:
             self.mode = IN_BODY
             self.deadline = engine.now + BODY_S
-        if not self.buffer:
+        if self.paused and not self.buffer:
             self.resume()
 
     def on_body(self, data: bytes) -> None:
@@ -268,15 +275,17 @@ class Client(Gatherer):
         self.deadline = 0.0
         if body_open:
             self.flags &= ~heads.KEEP
-        self.engine.finals.append((self, data))
+        self.last = data
+        self.engine.finals.append(self)
         return body_open
 
-    def finished(self, data: bytes) -> None:
+    def finished(self) -> None:
         """The settlement is in the journal: let the end of the answer out."""
+        data, self.last = self.last, b""
         if self.dead:
             return
         if data:
-            self.write(data)
+            self.transport.write(data)
         self.next_request()
 
     def refuse_after_journal(self, code: str) -> None:

@@ -84,6 +84,8 @@ class Engine:
         """Why the key just looked at is not active."""
         self.agreement: Agreement | None = None
         """Under what callers' addresses are sealed now; None: they are not written."""
+        self.closed_as = "not_ready"
+        """Why nobody is let in during this tick; empty if all is well."""
         self.admitted = 0
         self.stale = True
         self._began_ns = time.monotonic_ns()
@@ -91,12 +93,12 @@ class Engine:
         self.mono_us = 0
         self.wall_us = 0
         self.forwards: list[Upstream] = []
-        self.finals: list[tuple[Client, bytes]] = []
+        self.finals: list[Client] = []
         self.refusals: list[tuple[Client, str]] = []
         self.cuts: list[Client] = []
         self.again: list[Reader] = []
         self._hasher = hashlib.blake2b(digest_size=keys.DIGEST_BYTES, key=pepper)
-        self._next_call = first_call_id(journal.epoch_us)
+        self.last_call_id = first_call_id(journal.epoch_us)
 
     def clock(self) -> float:
         """Monotonic seconds now; inside a tick ``now`` is good enough and cheaper."""
@@ -109,6 +111,10 @@ class Engine:
         self.mono_us = (nanoseconds - self._began_ns) // 1000
         self.wall_us = time.time_ns() // 1000
         self.stale = False
+        if self.journal.failed or not self.ready:
+            self.closed_as = "not_ready"
+        else:
+            self.closed_as = "shop_suspended" if self.terms.suspended else ""
         self.loop.call_soon(self.end_tick)
 
     def end_tick(self) -> None:
@@ -132,8 +138,8 @@ class Engine:
                 upstream.release()
         if self.finals:
             finals, self.finals = self.finals, []
-            for client, data in finals:
-                client.finished(data)
+            for client in finals:
+                client.finished()
         if self.refusals:
             refusals, self.refusals = self.refusals, []
             for client, code in refusals:
@@ -145,8 +151,8 @@ class Engine:
 
     def next_call_id(self) -> int:
         """A number that no request of this gate ever had."""
-        self._next_call += 1
-        return self._next_call
+        self.last_call_id += 1
+        return self.last_call_id
 
     def request_id(self, call_id: int) -> bytes:
         """The public id of a request."""
@@ -199,10 +205,8 @@ class Engine:
     def identify(self, credential: bytes | None, transport: Any) -> Key | str:
         """Who calls; or the code of the refusal."""
         self.reason = ""
-        if self.journal.failed or not self.ready:
-            return "not_ready"
-        if self.terms.suspended:
-            return "shop_suspended"
+        if self.closed_as:
+            return self.closed_as
         if not credential:
             return "key_missing"
         hasher = self._hasher.copy()  # as core.keys.digest, with the pepper already taken in
@@ -294,8 +298,8 @@ class Engine:
 
     def finish(self, call: Call, outcome: int, status: int) -> None:
         """Settle a call and note its record."""
-        self.journal.buffer.append(call.settle(outcome, status, self.now))
-        latency_us = int((self.now - call.began) * 1e6)
+        latency_us = self.mono_us - call.began_us
+        self.journal.buffer.append(call.settle(outcome, status, latency_us))
         self.metrics.call_ended(outcome, latency_us, call.bytes_in, call.bytes_out)
 
     def sweep(self) -> None:

@@ -173,7 +173,8 @@ class Reader(Link):
             self.engine.again.append(self)
         else:
             self.deadline = self.engine.now + IDLE_S
-            self.resume()
+            if self.paused:
+                self.resume()
 
     def go_on(self) -> None:
         """Read the next request out of the buffer."""

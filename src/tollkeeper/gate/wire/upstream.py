@@ -40,7 +40,7 @@ class Upstream(Response):
         self.client = client
         self.call = call
         self.group = group
-        self.pending.append(request)
+        self.pending = [request]
         self.pending_bytes = len(request)
         self.waits = self.gated = True
         self.sent = request if again else None
@@ -101,7 +101,8 @@ class Upstream(Response):
         if self.flags & heads.KEEP and not body_open and not engine.draining:
             self.reused = True
             self.idle_since = engine.now
-            self.resume()
+            if self.paused:
+                self.resume()
             self.target.idle.append(self)
         else:
             self.close()
