@@ -37,6 +37,7 @@ urlpatterns = [
     path("", include("tollkeeper.web.policy")),
     path("", include("tollkeeper.web.rights")),
     path("", include("tollkeeper.web.closing")),
+    path("", include("tollkeeper.web.transparency")),
     path("", include("tollkeeper.web.trust")),
     path("accounts/", include("allauth.urls")),
     path("contact/", contact.contact, name="contact"),
@@ -116,6 +117,8 @@ urlpatterns = [
     # operators
     path("", include("tollkeeper.web.desk.factor")),
     path("", include("tollkeeper.web.desk.restriction")),
+    path("", include("tollkeeper.web.desk.authorities")),
+    path("", include("tollkeeper.web.desk.holds")),
     path("desk/", today.today, name="desk"),
     path("desk/orders/", desk_orders.order_list, name="desk_orders"),
     path("desk/orders/<str:number>/", desk_orders.order_page, name="desk_order"),

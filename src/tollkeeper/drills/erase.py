@@ -165,8 +165,8 @@ def run(scene: Scene) -> Outcome:
         "trail_ok": int(audit.verify_trail().ok),
         "p95_s": round(ordered[int(len(ordered) * 0.95)], 3),
     }
-    bad = ("hits", "sums_changed", "others_damaged", "held_rows_lost", "keys_left")
-    bad = (*bad, "buyers_lost_from_the_vault")
+    rows_lost = ("held_rows_lost", "buyers_lost_from_the_vault")
+    bad = ("hits", "sums_changed", "others_damaged", "keys_left", *rows_lost)
     return Outcome(
         not any(figures[name] for name in bad) and bool(figures["trail_ok"]) and kills > 0, figures
     )

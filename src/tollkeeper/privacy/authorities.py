@@ -21,7 +21,7 @@ KINDS = ("data", "preserve", "books")
 OPEN_DAYS = 30
 """How long a fiscal year may be read after an audit was released."""
 PUBLISH_FROM = 10
-"""Counts below are published as "fewer than 10": one case could be recognised."""
+"""Counts below are published as a bound: one case could be recognised. None is published as none."""
 
 
 class Refused(Exception):
@@ -190,6 +190,11 @@ def find_case(number: str) -> CaseRow | None:
     return _row(row) if row else None
 
 
+def opened_by(number: str, person: uuid.UUID) -> bool:
+    """Whether this person entered the case: then somebody else has to check it."""
+    return AuthorityCase.objects.filter(number=number, opened_by=audit.person(person)).exists()
+
+
 def books_open(number: str, now: dt.datetime) -> int:
     """The fiscal year that a released audit may read now. Raises :class:`Refused`."""
     row = find_case(number)
@@ -220,10 +225,28 @@ def _row(row: AuthorityCase) -> CaseRow:
     )
 
 
-def yearly_counts() -> list[tuple[int, str, str]]:
-    """For the public: year, outcome, how many; small numbers only as a bound."""
-    rows = AuthorityCase.objects.values_list("opened_at__year", "state").annotate(n=Count("pk"))
-    return [
-        (year, state, str(n) if n >= PUBLISH_FROM else f"fewer than {PUBLISH_FROM}")
-        for year, state, n in sorted(rows)
-    ]
+@dataclass(frozen=True, slots=True)
+class YearCount:
+    """Demands of one year, as published: exact from ten on, below only as a bound, none as ``0``."""
+
+    year: int
+    received: str
+    released: str
+    refused: str
+    preserved: str
+
+
+def yearly_counts(since: int, until: int) -> list[YearCount]:
+    """For the public: every year from ``since`` to ``until``, the newest first, quiet ones too."""
+    found: dict[tuple[int, str], int] = {}
+    rows = AuthorityCase.objects.values_list("opened_at__year", "kind", "state").annotate(n=Count("pk"))
+    for year, kind, state, n in rows:
+        for name in ("received", "preserved" if kind == "preserve" else state):
+            found[year, name] = found.get((year, name), 0) + n
+
+    def said(year: int, name: str) -> str:
+        n = found.get((year, name), 0)
+        return str(n) if n == 0 or n >= PUBLISH_FROM else f"1–{PUBLISH_FROM - 1}"
+
+    names = ("received", "released", "refused", "preserved")
+    return [YearCount(year, *(said(year, name) for name in names)) for year in range(until, since - 1, -1)]

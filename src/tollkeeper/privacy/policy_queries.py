@@ -78,6 +78,12 @@ def _rows() -> models.QuerySet[PolicyVersion]:
     return PolicyVersion.objects.defer("body", "documents")
 
 
+def first_year(now: dt.datetime) -> int:
+    """The year in which this shop's first policy was stored; this year before that."""
+    first = PolicyVersion.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    return (first or now).year
+
+
 def find_current() -> Version | None:
     """The version in force."""
     row = _rows().filter(state="active").first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import messages
@@ -42,6 +43,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "window": backups.window_days(now),
         "rehearsal": rehearsing.last_rehearsal(),
         "today": now.date(),
+        "soon": now.date() + dt.timedelta(days=14),
         "now": now,
     }
     return render(request, "desk/privacy.html", values)
