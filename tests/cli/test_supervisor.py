@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.postgres import free_port
-from tollkeeper.cli.supervisor import Program, Supervisor, python
+from tollkeeper.cli.supervisor import DailyFile, Program, Supervisor, python
 
 SLEEPER = "import time; time.sleep(60)"
 SERVER = """
@@ -224,3 +225,20 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path, orphan_maker: sub
     assert all(alive(pid) for pid in children)
     orphan_maker.kill()
     assert eventually(lambda: not any(alive(pid) for pid in children))
+
+
+def test_a_log_begins_anew_with_each_day(tmp_path: Path) -> None:
+    path = tmp_path / "web.log"
+    log = DailyFile(path, maxBytes=10_000, backupCount=1, encoding="utf-8")
+
+    def write(text: str, day: int) -> None:
+        record = logging.makeLogRecord({"msg": text, "created": day * 86_400 + 60})
+        log.emit(record)
+        log.flush()
+        os.utime(path, (record.created, record.created))
+
+    for day in (20_000, 20_000, 20_001, 20_040):
+        write(f"day {day}", day)
+    assert path.read_text() == "day 20040\n"
+    assert (tmp_path / "web.log.1").read_text() == "day 20001\n"
+    log.close()

@@ -67,6 +67,20 @@ def say(line: str) -> None:
         print(line, flush=True)  # noqa: T201 - the supervisor's own voice
 
 
+class DailyFile(RotatingFileHandler):
+    """Begins anew when it is full and with each day, so that no line outlives the file before."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:  # noqa: N802 - the standard library's name
+        try:
+            written = Path(self.baseFilename).stat()
+        except OSError:
+            return False
+        today = time.gmtime(record.created)[:3]
+        if written.st_size and time.gmtime(written.st_mtime)[:3] < today:
+            return True
+        return super().shouldRollover(record)
+
+
 class Supervisor:
     """Runs ``programs`` until :meth:`stop` is called.
 
@@ -187,7 +201,7 @@ class Supervisor:
 
     def _open_log(self, name: str) -> RotatingFileHandler:
         path = self._logs / f"{name}.log"
-        return RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+        return DailyFile(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
 
     async def wait_until_all_answer(self, timeout_s: float) -> Child | None:
         """None when every child answers, or the first that still does not after ``timeout_s`` seconds."""

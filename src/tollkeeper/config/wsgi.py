@@ -13,6 +13,8 @@ from tollkeeper.privacy import checks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tollkeeper.config.settings")
 _django = get_wsgi_application()
+# pages know models, which exist only now
+_django = import_module("tollkeeper.web.access_log").logged(_django)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -21,8 +23,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         head = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "60")]
         start_response("503 Service Unavailable", [*head, ("Cache-Control", "no-store")])
         return [f"This shop is closed: {SENTENCE}\n".encode()]
-    answer: Iterable[bytes] = _django(environ, start_response)
-    return answer
+    return _django(environ, start_response)
 
 
 checks.require()  # an undeclared column refuses the boot

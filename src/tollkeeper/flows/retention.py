@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tollkeeper.core.addresses import day_of
 from tollkeeper.flows import statutory
-from tollkeeper.kit import job_runner, log_keys
+from tollkeeper.kit import job_runner, log_keys, log_lines
 from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.jobs import Context, schedule
 from tollkeeper.privacy import policy_queries, retention
@@ -54,10 +54,18 @@ def run(now: dt.datetime, ahead: dt.timedelta = dt.timedelta(0)) -> dict[str, in
 
 
 def _end_days(now: dt.datetime) -> int:
-    """Destroy the keys of days whose calls are gone; a day with a call that is held keeps its key."""
-    days = policy_queries.get_current().policy.keep["calls"].days
-    before = day_of(to_micros(now - dt.timedelta(days=days))) + 1
-    gone = log_keys.destroy(log_keys.CALLS, before, usage.days_of_calls(before))
+    """Drop files of logs, and destroy the keys of days whose lines and calls are gone.
+
+    A day with a call that is held keeps its key.
+    """
+    keep = policy_queries.get_current().policy.keep
+    ends = {log: now - dt.timedelta(days=keep[rule].days) for log, rule in log_keys.RULES.items()}
+    before = {log: day_of(to_micros(end)) + 1 for log, end in ends.items()}
+    gone = log_keys.destroy(
+        log_keys.CALLS, before[log_keys.CALLS], usage.days_of_calls(before[log_keys.CALLS])
+    )
+    log_lines.drop_before(ends[log_keys.ACCESS].date() + dt.timedelta(days=1))
+    gone += log_keys.destroy(log_keys.ACCESS, before[log_keys.ACCESS])
     if gone and connection.vendor == "sqlite":
         with connection.cursor() as cursor:  # else what was deleted stays readable in the log of writes
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
