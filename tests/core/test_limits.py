@@ -96,13 +96,3 @@ def test_settling_gives_back_units_but_never_requests() -> None:
 def test_a_limit_that_could_not_hold_is_refused(terms: LimitTerms) -> None:
     with pytest.raises(ValueError, match="limit 'x'"):
         Limit(terms)
-
-
-@given(TERMS, CALLS)
-def test_what_is_shown_is_what_is_left(terms: LimitTerms, calls: list[tuple[int, int]]) -> None:
-    limit, now = Limit(terms), 0
-    for gap, cost in calls:
-        now += gap
-        take((limit,), now, (cost, cost, 0))
-        seconds = -(-limit.full_in_us(now) // 1_000_000)
-        assert limit.shown(now) == b'"l";r=%d;t=%d' % (limit.left(now), seconds)
