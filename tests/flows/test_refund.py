@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
+from django.utils import timezone
 
 from tests.services.money import Till
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import reconcile as reconciling
 from tollkeeper.flows import refund
+from tollkeeper.kit.models import Job
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.models import Document, Refund
 from tollkeeper.sales import queries as sales
@@ -207,3 +211,30 @@ def test_looking_again_changes_nothing(till: Till) -> None:
         till.work()
     assert list(Refund.objects.values()) == before
     assert Document.objects.filter(kind="credit_note").count() == 1
+
+
+def test_what_a_failed_refund_had_is_taken_by_the_one_that_came_after_it(till: Till) -> None:
+    """The second refund is booked while the first, which failed, still has all the units."""
+    customer = till.customer()
+    number = till.order(customer)
+    till.pay(number, "refund_fails")
+    till.deliver()
+    till.hand_over()
+    refund.request_refund(number)
+    till.work()
+    assert till.spendable(customer) == 0
+    till.engine.bank.advance(60)
+    reconciling.reconcile(order_of(number).order_id)
+    undone = Job.objects.get(kind="book_refund", key__endswith=":undone")
+    Job.objects.filter(pk=undone.pk).update(run_at=timezone.now() + dt.timedelta(hours=1))
+    refund.request_refund(number, 200)
+    till.work()
+    assert [r.state for r in payments.list_refunds(order_of(number).order_id)] == ["failed", "pending"]
+    assert till.spendable(customer) == 0
+    Job.objects.filter(pk=undone.pk).update(run_at=timezone.now())
+    till.work()
+    assert till.spendable(customer) == 6_000
+    till.engine.bank.advance(60)
+    till.deliver()
+    assert till.spendable(customer) == 10_000
+    assert not check_book()

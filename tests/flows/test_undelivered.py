@@ -8,7 +8,7 @@ import pytest
 
 from tests.services.money import Till, now
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import fulfilment, refund
+from tollkeeper.flows import fulfilment, refund, undelivered
 from tollkeeper.kit import queries as jobs
 from tollkeeper.kit import services as job_verbs
 from tollkeeper.kit.models import Job
@@ -55,7 +55,35 @@ def test_what_was_delivered_is_kept(till: Till) -> None:
     assert till.spendable(customer) == 10_000
 
 
-def test_a_hand_over_that_never_began_is_paid_back(till: Till) -> None:
+def no_more_chances(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(undelivered, "LAST_CHANCE", dt.timedelta(0))
+
+
+def test_after_an_outage_the_hand_over_that_nobody_tried_goes_first(till: Till) -> None:
+    """No worker ran until the time was up: both are due, in either order."""
+    customer, order = paid(till)
+    assert "check_delivery:ready" in time_is_up(till)
+    assert order_of(order.number).money == "paid"
+    till.hand_over()
+    assert till.spendable(customer) == 10_000
+    Job.objects.filter(kind="check_delivery").update(run_at=now())
+    assert "check_delivery:done" in till.work()
+    assert order_of(order.number).money == "paid"
+    assert order_of(order.number).status == "delivered"
+    assert till.jobs("mail_undelivered") == 0
+
+
+def test_one_that_was_tried_in_its_time_is_not_waited_for(till: Till) -> None:
+    _, order = paid(till)
+    Job.objects.filter(kind="fulfil_line").update(attempts=undelivered.TRIES, run_at=now() + HOUR)
+    time_is_up(till)
+    till.wake()
+    till.deliver()
+    assert order_of(order.number).money == "refunded"
+
+
+def test_a_hand_over_that_never_began_is_paid_back(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_more_chances(monkeypatch)
     customer, order = paid(till)
     time_is_up(till)
     till.wake()

@@ -1,12 +1,17 @@
 """Paid and not handed over within the plan's time: the money goes back without being asked for.
 
 First the hand-over is stopped for good, then the refund is requested, so that nobody has both.
+A hand-over that nobody was there to try goes before that: after an outage that outlasted the
+plan's time, what can be delivered now is delivered, and the money stays.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from tollkeeper.accounts import services as accounts
 from tollkeeper.delivery import queries as delivery_queries
@@ -14,11 +19,16 @@ from tollkeeper.delivery import services as delivery
 from tollkeeper.flows.refund import CannotRefund, request_refund
 from tollkeeper.kit import queries as jobs
 from tollkeeper.kit import services as job_verbs
+from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.kit.jobs import Context, Retry, enqueue, job
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales.queries import LineView
 
 LOOK_AGAIN_S = 30.0
+TRIES = 3
+"""A hand-over tried so often was given its chance."""
+LAST_CHANCE = dt.timedelta(minutes=10)
+"""How long one that was not is waited for, from the first look on."""
 
 
 @job("check_delivery", purpose="order", attempts=40)
@@ -30,9 +40,18 @@ def check_delivery(context: Context, line_id: int) -> None:
         return
     if order.review:  # a person is looking already
         raise Retry(600)
+    since = from_micros(context.step("look", lambda: to_micros(timezone.now())))
+    if _untried(line_id) and timezone.now() - since < LAST_CHANCE:
+        raise Retry(LOOK_AGAIN_S)
     if not context.step("stop", _stop, line):
         return
     context.step("refund", _refund, order.number)
+
+
+def _untried(line_id: int) -> bool:
+    """True while the hand-over waits for a worker and was hardly tried: nobody was there."""
+    work = jobs.find_job(f"fulfil:{line_id}")
+    return work is not None and work.state == "ready" and work.attempts < TRIES
 
 
 def _stop(line: LineView) -> bool:
