@@ -18,7 +18,7 @@ from tollkeeper.accounts import services as account_verbs
 from tollkeeper.delivery import queries as deliveries
 from tollkeeper.delivery import services as delivery_verbs
 from tollkeeper.flows import forgetting as forgetting_flow
-from tollkeeper.flows import standstill
+from tollkeeper.flows import standstill, unspent
 from tollkeeper.kit import audit, egress, erasure_journal, mail, sealed
 from tollkeeper.kit import queries as job_queries
 from tollkeeper.kit import services as job_verbs
@@ -130,10 +130,12 @@ def _prepare(subject: uuid.UUID, customer: int | None, request: str, held: froze
 
 
 @job("erase_person", purpose="legal", attempts=60)
-def erase_person(context: Context, request: str, stopped: str = "") -> None:
+def erase_person(context: Context, request: str, stopped: str = "", until: int = 0) -> None:
     """Erase whoever made a request as soon as their calls have ended; the request stays as proof."""
     subject = requests.find_subject(request)
     if subject is not None:
+        if timezone.now().timestamp() < until and _counting(subject):
+            raise Retry(after_s=30)
         try:
             receipt = erase(subject, request=request)
         except StillBusy:
@@ -141,6 +143,13 @@ def erase_person(context: Context, request: str, stopped: str = "") -> None:
         if receipt.held:
             return  # the request stays open: releasing the hold order takes it up again
     requests.answer_request(request)
+
+
+def _counting(subject: uuid.UUID) -> bool:
+    """Whether something of theirs is stopped and being counted for a refund."""
+    customer = accounts.customer_of(subject)
+    orders = sales.list_orders(customer, limit=500) if customer is not None else ()
+    return any(unspent.returning(order) for order in orders)
 
 
 def release_hold(number: str, actor: uuid.UUID | None = None) -> None:
@@ -151,11 +160,14 @@ def release_hold(number: str, actor: uuid.UUID | None = None) -> None:
             enqueue("erase_person", f"erase:{waiting}:{number}", request=waiting)
 
 
-def close_account(subject: uuid.UUID, *, at_once: bool = False, request: str = "") -> str:
+def close_account(
+    subject: uuid.UUID, *, at_once: bool = False, request: str = "", wait: dt.timedelta | None = None
+) -> str:
     """Close a person's account on their own word: frozen now, erased after the time to think again.
 
-    ``at_once`` skips that time; ``request`` is a request that asked for it. Answers its number; with :func:`secret_of` it shows
-    what became of it, and takes the closing back while there is time.
+    ``at_once`` skips that time; ``request`` is a request that asked for it; ``wait`` lets refunds
+    that were begun be counted so long before rows go. Answers its number; with :func:`secret_of`
+    it shows what became of it, and takes the closing back while there is time.
     """
     hours = 0 if at_once else policy_queries.get_current().policy.clocks.closure_cool_off_hours
     customer = accounts.customer_of(subject)
@@ -168,7 +180,10 @@ def close_account(subject: uuid.UUID, *, at_once: bool = False, request: str = "
             delivery_verbs.suspend_keys(customer, CLOSED)
         run_at = timezone.now() + dt.timedelta(hours=hours)
         erasure_journal.note(subject, timezone.now(), "asked")
-        enqueue("erase_person", f"erase:{number}", run_at=run_at, request=number, stopped=stopped)
+        until = int((run_at + wait).timestamp()) if wait is not None else 0
+        enqueue(
+            "erase_person", f"erase:{number}", run_at=run_at, request=number, stopped=stopped, until=until
+        )
     return number
 
 

@@ -93,6 +93,14 @@ def decide(number: str, *, agree: bool, actor: uuid.UUID | None) -> ReportRow:
     return before
 
 
+def decide_by(number: str) -> dt.datetime:
+    """Until when a person has to decide; raises :class:`Refused` for a report that nobody confirmed."""
+    found = MinorReport.objects.filter(number=number).values_list("decide_by", flat=True).first()
+    if found is None:
+        raise Refused(f"there is no report {number} to be decided")
+    return found
+
+
 def waiting() -> list[ReportRow]:
     """Reports to be decided, the most urgent first."""
     return [_row(row) for row in MinorReport.objects.filter(state="frozen").order_by("decide_by")]
