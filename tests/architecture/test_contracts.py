@@ -17,6 +17,7 @@ PLANTED = {
     "Imports run downhill": ("sales/planted.py", "import tollkeeper.payments.services\n"),
     "Nobody imports the gate": ("kit/planted.py", "import tollkeeper.gate.heads\n"),
     "The gate stands alone": ("gate/planted.py", "def late() -> None:\n    import tollkeeper.kit.jobs\n"),
+    "The gate's policy decides and does nothing": ("gate/lease_book.py", "import time\n"),
     "The core decides and does nothing": ("core/planted.py", "import time\n"),
     "Models are seen by their own app": ("flows/planted.py", "import tollkeeper.sales.models\n"),
     "A plugin knows no model": ("payments/providers/planted.py", "import django\n"),
