@@ -58,6 +58,8 @@ class JournalWriter:
         self._segment_bytes = segment_bytes
         self._sync_each = sync_ms == 0
         self._pending: list[int] = []
+        self._stands = 0
+        """Records at the front of the buffer that are in the file, and perhaps not on the disk."""
         self._dirty = False
         self._fd = -1
         self._seq = 0
@@ -80,28 +82,38 @@ class JournalWriter:
         self.epoch_us, self._seq, self._size, self._opened_at = epoch_us, 0, 0, time.monotonic()
 
     def write(self) -> bool:
-        """Append what is in the buffer as one frame. False if the disk refused: the buffer is kept."""
-        data = frame(self.buffer, self._seq + 1)
+        """Append what is in the buffer as one frame. False if the disk refused: the buffer is kept.
+
+        What was written and could not be forced to disk stays written, as a worker may have
+        read it; the next try only forces it again, with what has come since.
+        """
+        buffer = self.buffer
         try:
-            written = os.write(self._fd, data)
-            if written != len(data):
-                os.ftruncate(self._fd, self._size)
-                raise OSError(28, "no space left for a whole frame")
+            if self._stands != len(buffer):
+                self._append(frame(buffer[self._stands :] if self._stands else buffer, self._seq + 1))
+                self._stands = len(buffer)
             if self._sync_each:
                 os.fdatasync(self._fd)
         except OSError as error:
             self.failed = error.strerror or str(error)
             return False
         self.failed = ""
+        self._stands = 0
+        self._dirty = True
+        buffer.clear()
+        if self._size >= self._segment_bytes:
+            self.rotate(self.epoch_us + 1)
+        return True
+
+    def _append(self, data: bytes) -> None:
+        written = os.write(self._fd, data)
+        if written != len(data):
+            os.ftruncate(self._fd, self._size)
+            raise OSError(28, "no space left for a whole frame")
         self._seq += 1
         self._size += written
         self.frames += 1
         self.bytes += written
-        self._dirty = True
-        self.buffer.clear()
-        if self._size >= self._segment_bytes:
-            self.rotate(self.epoch_us + 1)
-        return True
 
     def rotate_if_old(self, now_us: int) -> None:
         """Begin a new segment if this one is old and holds something."""

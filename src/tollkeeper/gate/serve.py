@@ -271,6 +271,8 @@ class Gate:
         for client in list(engine.clients):
             client.cut()
             client.lost()
+        for link in list(engine.upstreams):
+            link.cut()
         self.feed.stop()
         self.lender.close_all()
         if engine.shared is not None:
