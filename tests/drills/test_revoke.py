@@ -1,4 +1,4 @@
-"""Revoked and suspended keys are refused everywhere in time."""
+"""Revoked and suspended keys are refused everywhere; how soon is judged by the drill at full size."""
 
 from __future__ import annotations
 
@@ -6,4 +6,6 @@ from tests.drills.playing import play
 
 
 def test_the_small_profile_holds() -> None:
-    assert play("revoke")["stopped_keys"] == 4
+    figures = play("revoke")
+    assert figures["stopped_keys"] == 4
+    assert figures["never_refused"] == 0
