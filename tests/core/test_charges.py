@@ -16,7 +16,10 @@ def test_every_outcome_has_a_rule(protocol: str) -> None:
 @pytest.mark.parametrize("protocol", TABLE)
 @pytest.mark.parametrize(
     "outcome",
-    [Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.SERVER_ERROR, Outcome.KILLED, Outcome.CLIENT_ERROR],
+    [
+        *(Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.SERVER_ERROR, Outcome.KILLED, Outcome.CLIENT_ERROR),
+        *(Outcome.EMPTY, Outcome.NOT_MODIFIED),
+    ],
 )
 def test_failures_cost_nothing(protocol: str, outcome: Outcome) -> None:
     assert charge(outcome, protocol, 7, 9, estimated=False) == (0, 0)

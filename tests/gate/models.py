@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from tests.gate.upstream import JSON, ScriptedUpstream, Seen
+from tests.gate.upstream import JSON, OK, ScriptedUpstream, Seen
 from tollkeeper.core.terms import MICRO, ModelTerms, RouteTerms
 
 GOLDEN = Path(__file__).parents[1] / "core" / "meters" / "golden"
@@ -56,6 +56,13 @@ def _scripted(stem: str, stream: str) -> object:
             return True
         if "be empty" in prompt:
             return _golden(connection, "openai_chat_empty.json")
+        if "be a page" in prompt:
+            connection.sendall(OK % 4 + b"<h1>")
+            return True
+        if "tell no usage" in prompt:
+            body = b'{"choices":[{"message":{"content":"four of them made"}}]}'
+            connection.sendall(JSON % len(body) + body)
+            return True
         if "break off" in prompt:
             connection.sendall(EVENTS + b"10\r\ndata: {")
             return False

@@ -36,12 +36,13 @@ def test_a_call_is_forwarded_without_identity_and_charged(
 def test_what_costs_what(gate: RunningGate, stage: Stage) -> None:
     customer, key = stage.customer(100)
     time.sleep(0.4)
-    for path in ("/dear", "/free", "/fail", "/missing", "/gone"):
+    for path in ("/dear", "/free", "/304", "/fail", "/missing", "/gone"):
         gate.talk(request(key, path), wait_s=1.5)
     charged = [(s.route, s.units // MICRO, Outcome(s.outcome)) for s in stage.settled(customer)]
     assert charged == [
         ("dear", 5, Outcome.OK),
         ("free", 0, Outcome.OK),
+        ("any", 0, Outcome.NOT_MODIFIED),
         ("any", 0, Outcome.SERVER_ERROR),
         ("any", 0, Outcome.CLIENT_ERROR),
         ("gone", 0, Outcome.UNREACHABLE),

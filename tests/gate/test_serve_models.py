@@ -119,6 +119,17 @@ def test_outcomes_are_charged_by_the_table(gate: RunningGate, stage: Stage) -> N
     ]
 
 
+def test_absent_zero_and_estimated_are_three_things(gate: RunningGate, stage: Stage) -> None:
+    customer, key = newcomer(stage)
+    for words in ("be a page", "tell no usage", "be empty"):
+        assert statuses(gate.talk(ask(key, messages=[{"role": "user", "content": words}]))) == [200]
+    page, silent, empty = stage.settled(customer)
+    assert (page.outcome, page.units, page.estimated) == (Outcome.EMPTY, 0, False), "not the whole hold"
+    assert (silent.outcome, silent.tokens_out, silent.estimated) == (Outcome.OK, 5, True)
+    assert 0 < silent.units < 1000
+    assert (empty.outcome, empty.units) == (Outcome.EMPTY, 0)
+
+
 def test_who_leaves_a_stream_is_charged_what_the_upstream_reports(gate: RunningGate, stage: Stage) -> None:
     customer, key = newcomer(stage)
     slowly = [{"role": "user", "content": "slowly"}]
@@ -155,6 +166,16 @@ def test_the_openai_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> Non
     assert client.embeddings.create(model="small", input="x", encoding_format="float").usage.total_tokens == 8
     assert client.responses.create(model="small", input="x").usage.output_tokens == 87
     assert [model.id for model in client.models.list()] == ["small", "large"]
+    assert client.models.retrieve("small").id == "small"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("nothing")
+    narrow = client.with_options(api_key=stage.add_key(customer, models=("large",)).decode())
+    time.sleep(0.4)
+    assert [model.id for model in narrow.models.list()] == ["large"]
+    with pytest.raises(openai.NotFoundError):
+        narrow.models.retrieve("small")
+    with pytest.raises(openai.PermissionDeniedError):
+        narrow.chat.completions.create(model="small", messages=hello)
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model="nothing", messages=hello)
     with pytest.raises(openai.AuthenticationError):
@@ -185,6 +206,8 @@ def test_the_anthropic_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> 
         api_key=key.decode(), base_url=f"http://127.0.0.1:{gate.port}", max_retries=0
     )
     hello = [{"role": "user", "content": "hello"}]
+    assert [model.id for model in client.models.list()] == ["small", "large"]
+    assert client.models.retrieve("large").display_name == "large"
     answer = client.messages.create(model="small", max_tokens=50, messages=hello)
     assert answer.usage.output_tokens == 15
     with client.messages.stream(model="small", max_tokens=50, messages=hello) as stream:

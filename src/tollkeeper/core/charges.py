@@ -34,7 +34,7 @@ class Outcome(IntEnum):
     CLIENT_LEFT_DURING = 7
     """The client went away in the middle of the answer."""
     EMPTY = 8
-    """A whole answer below 400 in which a meter of contents found nothing."""
+    """A whole answer below 400 in which a meter of contents found nothing, or nothing it can be sold as."""
     CACHED = 9
     """A whole answer that the upstream says came from its cache."""
     BAD_REQUEST = 10
@@ -43,6 +43,8 @@ class Outcome(IntEnum):
     """The gate died while the call was open; booked by the worker."""
     FAILED_STREAM = 12
     """A stream that ended with an error event instead of its end."""
+    NOT_MODIFIED = 13
+    """304: what the client has already is still right, so nothing came."""
 
 
 class Rule(StrEnum):
@@ -69,6 +71,7 @@ _ANY: Mapping[Outcome, Rule] = {
     Outcome.BAD_REQUEST: Rule.NOTHING,
     Outcome.KILLED: Rule.NOTHING,
     Outcome.FAILED_STREAM: Rule.NOTHING,
+    Outcome.NOT_MODIFIED: Rule.NOTHING,
 }
 _TOKENS: Mapping[Outcome, Rule] = {
     **_ANY,

@@ -304,8 +304,9 @@ def _roll_up(settled: Iterable[Settled]) -> None:
 def _column(record: Settled) -> int:
     if record.outcome in (Outcome.CLIENT_ERROR, Outcome.BAD_REQUEST):
         return 1
-    good = (Outcome.OK, Outcome.CACHED, Outcome.EMPTY, Outcome.CLIENT_LEFT_BEFORE, Outcome.CLIENT_LEFT_DURING)
-    return 0 if record.outcome in good else 2
+    good = (Outcome.OK, Outcome.CACHED, Outcome.EMPTY, Outcome.NOT_MODIFIED)
+    left = (Outcome.CLIENT_LEFT_BEFORE, Outcome.CLIENT_LEFT_DURING)
+    return 0 if record.outcome in good or record.outcome in left else 2
 
 
 def add_days(rows: Sequence[tuple[Any, ...]]) -> None:

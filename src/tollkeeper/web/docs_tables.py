@@ -158,6 +158,7 @@ ENDINGS: dict[Outcome, Promise] = {
     Outcome.OK: _("A whole answer below 400"),
     Outcome.CACHED: _("A whole answer from the upstream's cache"),
     Outcome.EMPTY: _("A whole answer without any contents"),
+    Outcome.NOT_MODIFIED: _("An answer that what you have is still right (304)"),
     Outcome.CLIENT_ERROR: _("An answer from 400 to 499"),
     Outcome.SERVER_ERROR: _("An answer of 500 or more"),
     Outcome.UNREACHABLE: _("No answer: the API behind the gate cannot be reached"),

@@ -39,11 +39,18 @@ def test_counts(answer: object, count: Count) -> None:
 
 
 def test_what_cannot_be_read_is_absent_not_zero() -> None:
-    for data, readable in ((b"<html>", True), (b"[1]", False), (b" " * (MAX_KEPT + 1), True)):
+    for data, readable in ((b"[1]", False), (b" " * (MAX_KEPT + 1), True)):
         subject = reading()
         subject.begin(200, False, readable)
         subject.feed(data)
-        assert subject.count().units is None
+        assert subject.count() == Count(None)
+
+
+def test_a_page_for_people_holds_nothing_of_what_is_sold() -> None:
+    subject = reading()
+    subject.begin(200, False, True)
+    subject.feed(b"<html>")
+    assert subject.count() == Count(None, empty=True)
 
 
 def test_the_hold_is_what_the_query_asks_for() -> None:

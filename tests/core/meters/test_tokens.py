@@ -118,7 +118,7 @@ def test_absent_zero_and_empty() -> None:
     reading, _ = opened(CHAT)
     reading.begin(200, False, True)
     reading.feed(b'{"choices":[]}')
-    assert reading.count().units is None
+    assert reading.count() == Count(None, empty=True)
     reading, _ = opened(CHAT)
     assert read(reading, "openai_chat_empty.json")[0].empty
     reading, _ = opened(EMBED)
@@ -127,6 +127,36 @@ def test_absent_zero_and_empty() -> None:
     reading.begin(200, False, False)
     reading.feed(b"\x1f\x8b")
     assert reading.count().units is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html><h1>Sign in</h1></html>", b"", b"[1]", b'{"error": {"message": "no"}, "choices": [1]}']
+)
+def test_what_is_no_answer_of_a_model_is_nothing(body: bytes) -> None:
+    reading, _ = opened(CHAT)
+    reading.begin(200, False, True)
+    reading.feed(body)
+    assert reading.count() == Count(None, empty=True)
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "made"),
+    [
+        (CHAT, b'{"id":"x","choices":[{"message":{"content":"twelve bytes"}}]}', 3),
+        (CHAT, b'{"choices":[{"text":"\xc3\xa9"}]}', 1),
+        (MESSAGES, b'{"content":[{"type":"x","text":"seven b"}]}', 2),
+        (EMBED, b'{"data":[{"embedding":[1,2]}]}', 0),
+    ],
+)
+def test_an_answer_without_usage_is_estimated(route: RouteTerms, body: bytes, made: int) -> None:
+    reading, _ = opened(route)
+    reading.begin(200, False, True)
+    reading.feed(body)
+    count = reading.count()
+    assert count.estimated
+    assert count.tokens[1] == made
+    assert count.units is not None
+    assert 0 < count.units < reading.held
 
 
 @pytest.mark.parametrize(

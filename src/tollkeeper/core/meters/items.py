@@ -46,8 +46,8 @@ class _Items:
             return Count(units=None)
         try:
             answer = msgspec.json.decode(b"".join(self._kept))
-        except msgspec.DecodeError:
-            return Count(units=None)
+        except msgspec.DecodeError:  # a page for people, say: nothing of what is sold came
+            return Count(units=None, empty=True)
         number = _things(answer)
         return Count(units=number * self._cost, empty=number == 0)
 

@@ -29,6 +29,8 @@ IMAGE_TOKENS = 1500
 _SILENT = ("/embeddings", "/moderations", "/rerank")
 _data_url = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII).match
 _usage_object = re.compile(rb'"usage"\s*:\s*\{').search
+_CONTENTS = ("choices", "content", "output", "data", "results")
+"""Where answers hold what is sold: Chat and Completions, Messages, Responses, Embeddings, Rerank."""
 _ENDS = (b'"message_stop"', b'"response.completed"', b'"response.incomplete"')
 _DONE = (b"data: [DONE]", b"data:[DONE]")
 
@@ -146,12 +148,35 @@ class _TokenReading:
         try:
             answer: Any = msgspec.json.decode(b"".join(self._kept))
         except msgspec.DecodeError:
-            return Count(units=None)
-        usage = answer.get("usage") if isinstance(answer, dict) else None
+            answer = None
+        if not isinstance(answer, dict):  # a page for people, say: nothing of what is sold came
+            return Count(units=None, empty=True)
+        usage = answer.get("usage")
         tokens = anthropic_tokens(usage, None) if self._anthropic else openai_tokens(usage)
         if tokens is None:
-            return Count(units=None)
+            return self._estimate_json(answer)
         return Count(prices.price(self._terms, tokens), False, tokens, self._generates and tokens[1] == 0)
+
+
+    def _estimate_json(self, answer: dict[str, Any]) -> Count:
+        """An answer without usage: by the text in it, if it holds any of what is sold."""
+        contents = [answer[name] for name in _CONTENTS if answer.get(name)]
+        if not contents or answer.get("error"):
+            return Count(units=None, empty=True)
+        made = -(-sum(map(_text, contents)) // TYPICAL_BYTES_PER_TOKEN) if self._generates else 0
+        estimate = (self._given_bound * BYTES_PER_TOKEN // TYPICAL_BYTES_PER_TOKEN, made, 0, 0)
+        return Count(prices.price(self._terms, estimate), True, estimate)
+
+
+def _text(value: object, depth: int = 0) -> int:
+    """Bytes of all texts in a piece of JSON."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "replace"))
+    if depth > 12:
+        return 0
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum([_text(part, depth + 1) for part in value]) if isinstance(value, list) else 0
 
 
 def _open(request: Request) -> tuple[Reading, bytes]:

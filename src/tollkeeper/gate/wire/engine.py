@@ -76,7 +76,7 @@ class Engine:
         self.clients: dict[Reader, None] = {}
         self.upstreams: dict[Link, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self.own_paths = own_paths(has_models=False)
+        self.own_paths = own_paths(())
         self.models: dict[str, ModelTerms] = {}
         self.request_prefix: bytes = request_prefix(gate_id).encode()
         self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
@@ -192,7 +192,7 @@ class Engine:
         self.max_head = terms.max_head_bytes
         self.max_body = terms.max_body_bytes
         self.models = {model.name: model for model in terms.models}
-        self.own_paths = own_paths(has_models=bool(terms.models))
+        self.own_paths = own_paths(self.models)
         self.ready = True
 
     def group(self, route: Route) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tollkeeper.gate.answers import Answer, limits_body, plain, units
@@ -17,11 +18,12 @@ SUBSCRIPTION, BILLED = b"/v1/dashboard/billing/subscription", b"/v1/dashboard/bi
 OLD_SUBSCRIPTION, OLD_BILLED = b"/dashboard/billing/subscription", b"/dashboard/billing/usage"
 
 
-def own_paths(has_models: bool) -> set[bytes]:
+def own_paths(models: Iterable[str]) -> set[bytes]:
     """The paths that the gate answers itself; those of language models only where there are some."""
-    if not has_models:
+    pages = {MODELS + b"/" + name.encode() for name in models}
+    if not pages:
         return {USAGE, LIMITS}
-    return {USAGE, LIMITS, MODELS, SUBSCRIPTION, BILLED, OLD_SUBSCRIPTION, OLD_BILLED}
+    return pages | {USAGE, LIMITS, MODELS, SUBSCRIPTION, BILLED, OLD_SUBSCRIPTION, OLD_BILLED}
 
 
 def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, credential: bytes | None) -> bool:
@@ -38,6 +40,12 @@ def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, crede
         client.answer(plain(limits_body(key, engine.mono_us)))
     elif path == MODELS:
         client.answer(plain(_models(engine, key)))
+    elif path.startswith(MODELS):
+        name = path[len(MODELS) + 1 :].decode()
+        if _may_use(key, name):
+            client.answer(plain(_model(engine, name)))
+        else:
+            client.refuse("model_unknown")
     elif engine.lender is None:
         client.refuse("book_unreachable")
     else:
@@ -46,9 +54,31 @@ def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, crede
 
 
 def _models(engine: Engine, key: Key) -> dict[str, object]:
-    shown = [name for name in engine.models if not key.grant.models or name in key.grant.models]
-    entries = [{"id": name, "object": "model", "created": 0, "owned_by": engine.terms.shop} for name in shown]
-    return {"object": "list", "data": entries}
+    shown = [name for name in engine.models if _may_use(key, name)]
+    return {
+        "object": "list",
+        "data": [_model(engine, name) for name in shown],
+        "has_more": False,
+        "first_id": shown[0] if shown else None,
+        "last_id": shown[-1] if shown else None,
+    }
+
+
+def _may_use(key: Key, model: str) -> bool:
+    return not key.grant.models or model in key.grant.models
+
+
+def _model(engine: Engine, name: str) -> dict[str, object]:
+    """One model for the clients of OpenAI and of Anthropic alike; neither minds the other's fields."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": engine.terms.shop,
+        "type": "model",
+        "display_name": name,
+        "created_at": "1970-01-01T00:00:00Z",
+    }
 
 
 def standing_answer(key: Key, path: bytes, standing: Standing) -> Answer:

@@ -26,6 +26,8 @@ _OK: Final = int(Outcome.OK)
 def outcome_of(status: int, flags: int) -> int:
     """The outcome of a whole answer."""
     if status < 400:
+        if status == 304:
+            return int(Outcome.NOT_MODIFIED)
         return int(Outcome.CACHED) if flags & heads.CACHED else _OK
     return int(Outcome.CLIENT_ERROR) if status < 500 else int(Outcome.SERVER_ERROR)
 
