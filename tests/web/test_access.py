@@ -58,6 +58,7 @@ ELSEWHERE = (
     "desk_refund_sent",
     "desk_journal",
     "desk_privacy",
+    "desk_promises",
     "desk_factor",
     "console_privacy_fetch",
     "drp_",

@@ -41,6 +41,7 @@ ELSEWHERE = (
     "desk/ticket",
     "desk/request",
     "desk/privacy",
+    "desk/promises",
     "desk/customer_restricted",
     "desk/authority",
     "desk/hold_new",

@@ -116,6 +116,7 @@ urlpatterns = [
     path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     # operators
     path("", include("tollkeeper.web.desk.factor")),
+    path("", include("tollkeeper.web.desk.promises")),
     path("", include("tollkeeper.web.desk.restriction")),
     path("", include("tollkeeper.web.desk.authorities")),
     path("", include("tollkeeper.web.desk.holds")),

@@ -148,6 +148,7 @@ def desk(request: HttpRequest) -> tuple[Group, ...]:
                 _item(request, _("Customers"), "desk_customers", "users"),
                 _item(request, _("Letters"), "desk_tickets", "mail"),
                 _item(request, _("Privacy"), "desk_privacy", "shield"),
+                _item(request, _("Promises"), "desk_promises", "badge-check"),
                 _item(request, _("Webhooks"), "desk_webhooks", "webhook"),
                 _item(request, _("Jobs"), "desk_jobs", "cog"),
             ),

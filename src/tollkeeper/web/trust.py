@@ -33,7 +33,7 @@ _KINDS: dict[str, tuple[str, str, str | Promise]] = {
     running.BROKEN: ("crit", "circle-x", _("Broken")),
 }
 """Status → colour, icon, word."""
-_ROLES: dict[str, str | Promise] = {
+ROLE_WORDS: dict[str, str | Promise] = {
     "owner": _("the owner"),
     "privacy": _("the data protection lead"),
     "security": _("the security lead"),
@@ -95,7 +95,7 @@ def _line(row: dict[str, Any], texts: dict[str, str], today: dt.date) -> Line:
     days = [dt.date.fromisoformat(row[part]) if row.get(part) else None for part in ("since", "until")]
     return Line(
         row["id"], texts[row["id"]], status, mood, icon, word, dt.datetime.fromisoformat(row["at"]),
-        row["evidence"], _ROLES.get(row.get("role", ""), ""), days[0], days[1], row["evidence_sha256"],
+        row["evidence"], ROLE_WORDS.get(row.get("role", ""), ""), days[0], days[1], row["evidence_sha256"],
     )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.kit import queries as kit
+from tollkeeper.privacy import proof_runs, reviews
 from tollkeeper.sales import queries as sales
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_staff
@@ -16,8 +18,8 @@ from tollkeeper.web.access import for_staff
 @require_safe
 @for_staff
 def today(request: HttpRequest) -> HttpResponse:
-    """Held orders, failed deliveries, dead jobs, records that could not be booked."""
-    counts = kit.job_counts()
+    """Held orders, failed deliveries, dead jobs, records that could not be booked, reviews that are due."""
+    counts, now, run = kit.job_counts(), timezone.now(), proof_runs.last_run()
     return render(
         request,
         "desk/today.html",
@@ -30,5 +32,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "dead_count": counts.get("dead", 0),
             "overdue_s": round(kit.oldest_due_s()),
             "intake_s": round(usage.intake_delay_s()),
+            "tasks": [(one, one.overdue(now.date())) for one in reviews.tasks(now)],
+            "broken": run.broken_ids if run else (),
         },
     )
