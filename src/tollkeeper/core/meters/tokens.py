@@ -157,7 +157,6 @@ class _TokenReading:
             return self._estimate_json(answer)
         return Count(prices.price(self._terms, tokens), False, tokens, self._generates and tokens[1] == 0)
 
-
     def _estimate_json(self, answer: dict[str, Any]) -> Count:
         """An answer without usage: by the text in it, if it holds any of what is sold."""
         contents = [answer[name] for name in _CONTENTS if answer.get(name)]
