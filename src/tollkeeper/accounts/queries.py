@@ -10,6 +10,8 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db.models import Max, Q
 
 from tollkeeper.accounts.models import Customer, User
 from tollkeeper.kit.sealed import ErasedText, preload
@@ -120,6 +122,23 @@ def subject_ids(limit: int | None = None) -> list[uuid.UUID]:
     """Everybody who has an account and could be written to, oldest first."""
     rows = User.objects.filter(is_active=True).order_by("created_at", "pk").values_list("pk", flat=True)
     return list(rows if limit is None else rows[:limit])
+
+
+def last_active(user_id: uuid.UUID) -> dt.datetime:
+    """When a person was last signed in or seen; at the latest when the account was made.
+
+    Raises ``User.DoesNotExist``.
+    """
+    user = User.objects.get(pk=user_id)
+    seen = UserSession.objects.filter(user_id=user_id).aggregate(last=Max("last_seen_at"))["last"]
+    return max(moment for moment in (user.created_at, user.last_login, seen) if moment is not None)
+
+
+def idle_since(before: dt.datetime) -> list[uuid.UUID]:
+    """People with an open account who were last signed in before; operators are left out."""
+    rows = User.objects.filter(is_active=True, is_staff=False, created_at__lt=before)
+    rows = rows.filter(Q(last_login__isnull=True) | Q(last_login__lt=before))
+    return list(rows.order_by("created_at", "pk").values_list("pk", flat=True))
 
 
 def has_role(user_id: uuid.UUID, role: str) -> bool:

@@ -92,6 +92,17 @@ INVENTORY = {
             "arrived_at": Plain("time"),
         },
     ),
+    "privacy.InactivityNotice": Model(
+        path="subject",
+        keep=Keep("requests", since="noticed_at"),
+        columns={
+            "id": Plain("key"),
+            "subject": Plain("link"),
+            "noticed_at": Personal("requests", "notice", "legal"),
+            "close_on": Plain("time"),
+            "told_at": Personal("requests", "notice", "legal"),
+        },
+    ),
     "privacy.Copy": Model(
         path="subject",
         keep=Keep("requests", since="asked_at"),

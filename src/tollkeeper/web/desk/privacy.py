@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from tollkeeper.flows import erasure, rehearsing
+from tollkeeper.flows import erasure, inactivity, rehearsing
 from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.kit import backups
@@ -39,7 +39,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "duties": forgetting.waiting(),
         "counts": requests.counts(),
         "letters": tickets.counts(),
-        "due": retention.due_now(now),
+        "due": retention.due_now(now) + inactivity.due_now(now),
         "window": backups.window_days(now),
         "rehearsal": rehearsing.last_rehearsal(),
         "today": now.date(),
