@@ -123,6 +123,7 @@ def addresses(story: Story) -> dict[str, str]:
         "desk_order_unspent": [story.number],
         "console_give_back": [story.number],
         "desk_customer": [order.customer],
+        "desk_customer_units": [order.customer],
         "console_ticket": [story.ticket],
         "desk_ticket": [story.ticket],
         "desk_ticket_close": [story.ticket],

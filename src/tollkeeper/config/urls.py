@@ -23,6 +23,7 @@ from tollkeeper.web.console import (
 from tollkeeper.web.desk import coupons, customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import money as desk_money
 from tollkeeper.web.desk import orders as desk_orders
+from tollkeeper.web.desk import units as desk_units
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden
@@ -113,6 +114,7 @@ urlpatterns = [
     path("console/privacy/copies/<str:number>/", privacy.copy_fetch, name="console_privacy_fetch"),
     path("console/privacy/restrict/", restriction.restrict, name="console_privacy_restrict"),
     path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
+    path("", include("tollkeeper.web.desk.backups")),
     path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     # operators
     path("", include("tollkeeper.web.desk.factor")),
@@ -141,6 +143,7 @@ urlpatterns = [
     path("desk/webhooks/", webhooks.desk_webhook_list, name="desk_webhooks"),
     path("desk/webhooks/<str:number>/", webhooks.desk_webhook, name="desk_webhook"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
+    path("desk/customers/<str:public_id>/units/", desk_units.customer_units, name="desk_customer_units"),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),
     path("desk/tickets/", tickets.ticket_list, name="desk_tickets"),
