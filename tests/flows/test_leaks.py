@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.services.lines import PRO, customer
 from tollkeeper.core.keys import mint
+from tollkeeper.core.terms import encode
 from tollkeeper.delivery import services as delivery
-from tollkeeper.delivery.models import KeyEntry
+from tollkeeper.delivery.models import Delivery, KeyEntry
 from tollkeeper.flows import leaks
 from tollkeeper.flows.leaks import BadReport, Token
 from tollkeeper.kit import job_runner
+from tollkeeper.kit.models import Job
 from tollkeeper.kit.trail.models import Entry
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +84,37 @@ def test_bad_reports_are_refused(body: bytes, key_id: str, signature: str | None
 def test_a_report_signed_for_another_body_is_refused() -> None:
     with pytest.raises(BadReport):
         leaks.read_report(b"[]", "kid", signed(b"[ ]"), KNOWN)
+
+
+def test_a_broken_published_key_is_no_signature() -> None:
+    with pytest.raises(BadReport) as refused:
+        leaks.read_report(b"[]", "kid", signed(b"[]"), {"kid": "no PEM"})
+    assert refused.value.status == 401
+
+
+def test_a_key_at_a_relay_is_known_by_its_hash_and_replaced(tmp_path: Path, settings) -> None:
+    settings.MAIL_FOLDER = tmp_path
+    settings.EMAIL_BACKEND = "tollkeeper.kit.mail.FileBackend"
+    secret = "sk-leaked-at-a-relay"
+    row = Delivery.objects.create(
+        line_id=77,
+        customer_id=customer(),
+        provisioner="litellm",
+        alias="ord-77",
+        unit="usd",
+        terms=encode(PRO),
+        target="relay",
+        label="tkx-77-1",
+        handle=hashlib.sha256(secret.encode()).hexdigest(),
+        state="delivered",
+    )
+    [first] = leaks.take_report([Token(secret, "x")])
+    [second] = leaks.take_report([Token(secret, "x")])
+    assert (first.real, first.revoked, second.real, second.revoked) == (True, True, True, False)
+    [work] = Job.objects.filter(kind="replace_key")
+    assert secret not in str(work.payload)
+    assert Entry.objects.filter(verb="key.leaked", object=f"delivery.Delivery:{row.pk}").count() == 1
+    while (context := job_runner.claim(["mail_relay_leak"])) is not None:
+        assert job_runner.run(context) == "done"
+    [letter] = [path.read_text() for path in tmp_path.glob("*.eml")]
+    assert secret not in letter

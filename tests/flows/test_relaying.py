@@ -33,7 +33,7 @@ from tollkeeper.sales.models import Order, OrderLine
 
 pytestmark = pytest.mark.django_db
 USD = 1_000_000
-KINDS = ["fulfil_line", "mail_delivery", "align_key", "remake_key", "sync_key"]
+KINDS = ["fulfil_line", "mail_delivery", "align_key", "remake_key", "replace_key", "sync_key"]
 BUILD: dict[str, Any] = {
     "litellm": (lambda: LiteLLM("adm"), litellm.build, {}),
     "newapi": (lambda: NewAPI("adm"), newapi.build, {"user": "7"}),
@@ -243,6 +243,53 @@ def test_a_refund_takes_a_share_or_the_key(shop: Shop) -> None:
     work()
     assert not shop.chat(secret)
     assert shop.labels == []
+
+
+def test_a_leaked_key_is_replaced_by_one_for_what_is_left(shop: Shop) -> None:
+    buyer = customer()
+    sell(buyer, 5)
+    sell(buyer, 4)
+    work()
+    old = revealed(buyer)
+    for _ in range(40):
+        assert shop.chat(old)
+    [key] = shop.relay.keys.values()
+    used = key.used
+    assert used
+    leader = Delivery.objects.order_by("-pk")[0]
+    assert relaying.ask_for_replacement(leader.pk)
+    assert not relaying.ask_for_replacement(leader.pk), "asked for once"
+    work()
+    assert not shop.chat(old)
+    fresh = revealed(buyer)
+    assert fresh != old
+    assert shop.chat(fresh)
+    assert abs(cap_there(shop) - (9 * USD - used)) <= 6, "what was used is not given twice"
+    assert len(shop.labels) == 1
+    figures = relaying.sweep("there", now=timezone.now() + dt.timedelta(hours=3))
+    assert (figures["orphans"], figures["missing"], figures["different"]) == (0, 0, 0)
+    assert {row.label for row in Delivery.objects.all()} == set(shop.labels), "both lines moved to it"
+
+
+def test_a_lost_key_of_two_lines_is_made_once(shop: Shop) -> None:
+    buyer = customer()
+    sell(buyer, 5)
+    sell(buyer, 4)
+    work()
+    secret = revealed(buyer)
+    for _ in range(40):
+        assert shop.chat(secret)
+    later = timezone.now() + dt.timedelta(hours=3)
+    relaying.sweep("there", now=later)
+    [key] = shop.relay.keys.values()
+    used = key.used
+    shop.relay.keys.clear()
+    relaying.sweep("there", now=later)
+    work()
+    assert len(shop.labels) == 1
+    assert abs(cap_there(shop) - (9 * USD - used)) <= 6
+    assert relaying.sweep("there", now=later)["missing"] == 0
+    assert shop.chat(revealed(buyer))
 
 
 def test_a_key_that_is_over_is_withdrawn(shop: Shop) -> None:

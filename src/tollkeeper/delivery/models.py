@@ -138,6 +138,7 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["customer", "state"], name="delivery_owner"),
             models.Index(fields=["ends_at"], condition=Q(ended=False), name="delivery_ending"),
+            models.Index(fields=["handle"], condition=~Q(handle=""), name="delivery_handle"),
         ]
 
     def __str__(self) -> str:

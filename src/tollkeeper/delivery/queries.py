@@ -32,6 +32,7 @@ __all__ = [
     "failed_deliveries",
     "feed_version",
     "find_by_digest",
+    "find_by_handle",
     "find_delivery",
     "find_key",
     "find_snapshot",
@@ -206,6 +207,12 @@ def deliveries(customer_id: int) -> list[DeliveryRow]:
 def find_delivery(line_id: int) -> DeliveryRow | None:
     """The delivery of an order line, if it has begun."""
     rows = _deliveries(Delivery.objects.filter(line_id=line_id))
+    return rows[0] if rows else None
+
+
+def find_by_handle(handle: str) -> DeliveryRow | None:
+    """The delivery that leads the key with this id at a relay, whosever it is; None once it is replaced."""
+    rows = _deliveries(Delivery.objects.filter(handle=handle).exclude(target="").order_by("-pk")[:1])
     return rows[0] if rows else None
 
 

@@ -221,13 +221,39 @@ def aligned(desire: Desire, seen: Seen | None) -> bool:
 
 @transaction.atomic
 def lose(delivery_id: int) -> None:
-    """A key that should be at its relay is not: have another made and shown."""
+    """A key that should be at its relay is not: have another made and shown.
+
+    What the lost one had used, as far as it was seen, is not given twice.
+    """
+    seen = Snapshot.objects.filter(delivery_id=delivery_id, used__isnull=False).order_by("-as_of").first()
+    used = 0 if seen is None or seen.used is None else seen.used
+    _anew(Delivery.objects.select_for_update().get(pk=delivery_id), used)
+
+
+@transaction.atomic
+def replace(delivery_id: int, handle: str, used: int) -> bool:
+    """The key ``handle``, which has used so much, is being taken away: have another made for the rest.
+
+    False if it was replaced before.
+    """
     delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if delivery.handle != handle:
+        return False
+    _anew(delivery, used)
+    return True
+
+
+def _anew(delivery: Delivery, used: int) -> None:
+    """A fresh label and secret for all lines of a key, and the job that makes it."""
+    if delivery.cap is not None:
+        delivery.cap = max(0, delivery.cap - used)
+    former = delivery.label
     _choose(delivery)
+    Delivery.objects.filter(label=former).exclude(pk=delivery.pk).update(label=delivery.label, handle="")
     delivery.sealed_secret = None
     delivery.save()
-    _note(delivery_id, f"made anew {delivery.attempt}")
-    enqueue("remake_key", f"remake:{delivery_id}:{delivery.attempt}", delivery_id=delivery_id)
+    _note(delivery.pk, f"made anew {delivery.attempt}")
+    enqueue("remake_key", f"remake:{delivery.pk}:{delivery.attempt}", delivery_id=delivery.pk)
 
 
 @transaction.atomic

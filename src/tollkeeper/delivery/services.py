@@ -41,6 +41,7 @@ from tollkeeper.delivery.relays import (
     keep_probe,
     lose,
     raise_cap,
+    replace,
     seal_secret,
     want,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "raise_cap",
     "refresh_terms",
     "rename_key",
+    "replace",
     "restore_cap",
     "resume_keys",
     "resume_line",

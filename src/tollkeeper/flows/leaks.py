@@ -1,14 +1,16 @@
 """Keys that were found where everybody can read: checked, revoked, their owners told.
 
 Takes the form in which GitHub's secret scanning reports to partners: a list of
-``{"token", "type", "url"}``, signed with ECDSA over the body. A report that is not signed
+``{"token", "type", "url", "source"}``, signed with ECDSA over the body. A report that is not signed
 by a reporter we know changes nothing, so that nobody can stop keys by guessing: but a
-key that really leaked is in the hands of whoever reports it, and is revoked.
+key that really leaked is in the hands of whoever reports it, and is revoked. A key at a
+relay whose ids are hashes of its secrets is known by that hash; it is replaced.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +25,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.keys import digest, well_formed
 from tollkeeper.delivery import queries as delivery_queries
 from tollkeeper.delivery import services as delivery
+from tollkeeper.flows import relaying
 from tollkeeper.kit import audit, mail
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.kit.purposes import serving
@@ -65,8 +68,8 @@ def read_report(body: bytes, key_id: str, signature: str, known: Mapping[str, st
     pem = known.get(key_id)
     if pem is None:
         raise BadReport(401, "the signing key is not known")
-    public = serialization.load_pem_public_key(pem.encode())
     try:
+        public = serialization.load_pem_public_key(pem.encode())
         assert isinstance(public, ec.EllipticCurvePublicKey)
         public.verify(base64.b64decode(signature, validate=True), body, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError, AssertionError):
@@ -89,7 +92,7 @@ def take_report(found: Sequence[Token]) -> list[Verdict]:
 def _judge(one: Token) -> Verdict:
     raw = one.token.encode()
     if not well_formed(raw):
-        return Verdict(one.token, one.type, real=False, revoked=False)
+        return _judge_relayed(one)
     key = delivery_queries.find_by_digest(digest(raw, settings.KEY_PEPPER))
     if key is None:
         return Verdict(one.token, one.type, real=False, revoked=False)
@@ -103,6 +106,25 @@ def _judge(one: Token) -> Verdict:
     return Verdict(one.token, one.type, real=True, revoked=revoked)
 
 
+def _judge_relayed(one: Token) -> Verdict:
+    row = delivery_queries.find_by_handle(hashlib.sha256(one.token.encode()).hexdigest())
+    if row is None:
+        return Verdict(one.token, one.type, real=False, revoked=False)
+    replaced = relaying.ask_for_replacement(row.id)
+    if replaced:
+        subject = accounts.get_customer(row.customer_id).owner_id
+        audit.record("key.leaked", object=f"delivery.Delivery:{row.id}", subject=subject)
+        enqueue("mail_relay_leak", f"mail:leak:{row.id}:{row.handle[:40]}", delivery_id=row.id)
+    return Verdict(one.token, one.type, real=True, revoked=replaced)
+
+
+@job("mail_relay_leak", purpose="notice")
+def mail_relay_leak(context: Context, delivery_id: int) -> None:
+    """Tell the owner of a key at a relay that it was found in public and is being replaced."""
+    row = delivery_queries.get_delivery(delivery_id)
+    context.call("send", _write_to, row.customer_id, row.plan, "sk-…")
+
+
 @job("mail_leak", purpose="notice")
 def mail_leak(context: Context, key_id: int) -> None:
     """Tell the owner of a key that it was found in public and stopped."""
@@ -111,16 +133,18 @@ def mail_leak(context: Context, key_id: int) -> None:
 
 def _send(key_id: int) -> str:
     customer_id = delivery_queries.owner_of_key(key_id)
-    address = None if customer_id is None else accounts.email_for(customer_id)
-    if customer_id is None or address is None:
+    if customer_id is None:
         return "nobody"
     with serving("security"):  # which key it was is told to protect its owner
         key = delivery_queries.find_key(key_id, customer_id)
+    return _write_to(customer_id, key.name if key else "", key.prefix_hint if key else "")
+
+
+def _write_to(customer_id: int, name: str, hint: str) -> str:
+    address = accounts.email_for(customer_id)
+    if address is None:
+        return "nobody"
     owner = accounts.get_customer(customer_id).owner
-    values = {
-        "name": "" if key is None else key.name,
-        "hint": "" if key is None else key.prefix_hint,
-        "link": f"{settings.PUBLIC_URL}/console/keys/",
-    }
+    values = {"name": name, "hint": hint, "link": f"{settings.PUBLIC_URL}/console/keys/"}
     mail.send("key_leaked", address, values, language=owner.language if owner else "en")
     return "sent"

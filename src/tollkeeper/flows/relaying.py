@@ -21,6 +21,7 @@ from tollkeeper.delivery import registry
 from tollkeeper.delivery import services as delivery
 from tollkeeper.delivery.provisioners import Mismatch, Missing, Provisioner, ProvisionerError, Refused, Seen
 from tollkeeper.kit import egress
+from tollkeeper.kit import queries as jobs
 from tollkeeper.kit.jobs import Context, GiveUp, enqueue, job, schedule
 
 LOOK_AGAIN = dt.timedelta(seconds=10)
@@ -154,6 +155,39 @@ def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
     slot = int(moment.timestamp() // LOOK_AGAIN.total_seconds())
     enqueue("sync_key", f"sync:asked:{delivery_id}:{slot}", delivery_id=delivery_id)
     return True
+
+
+def ask_for_replacement(delivery_id: int) -> bool:
+    """Have a key stopped and another made for what is left of it; False if none is there."""
+    row = delivery_queries.get_delivery(delivery_id)
+    if row.state != "delivered" or not row.handle:
+        return False
+    key = f"replace:{delivery_id}:{row.handle[:60]}"
+    if jobs.find_job(key) is not None:
+        return False
+    enqueue("replace_key", key, delivery_id=delivery_id, handle=row.handle)
+    return True
+
+
+@job("replace_key", purpose="delivery", attempts=20)
+def replace_key(context: Context, delivery_id: int, handle: str) -> None:
+    """Stop a key, see what it has used, have another made for the rest, and take the old one away."""
+    row = delivery_queries.get_delivery(delivery_id)
+    used = context.call("stop", _stop, row.target, handle)
+    context.step("replace", delivery.replace, delivery_id, handle, used)
+    context.call("withdraw", _withdraw, row.target, handle)
+
+
+def _stop(target: str, handle: str) -> int:
+    """Micro-units used by a key that is stopped now; all there is to know at this moment."""
+    try:
+        return provisioner(target).suspend(handle).used or 0
+    except Missing:
+        return 0
+
+
+def _withdraw(target: str, handle: str) -> None:
+    provisioner(target).withdraw(handle)
 
 
 def _targets() -> list[str]:

@@ -21,6 +21,7 @@ from tollkeeper.kit.jobs import enqueue
 from tollkeeper.payments import services as payments
 from tollkeeper.payments.providers import BadEvent, Refused
 from tollkeeper.payments.registry import get_provider
+from tollkeeper.web.leaks import leak_report
 
 MAX_BODY = 256 * 1024
 log = logging.getLogger("tollkeeper.hooks")
@@ -62,4 +63,4 @@ def hook(request: HttpRequest, provider: str) -> HttpResponse:
     return JsonResponse({"received": True, "new": fresh})
 
 
-urlpatterns = [path("<slug:provider>", hook, name="hook")]
+urlpatterns = [path("leaks", leak_report, name="hook_leaks"), path("<slug:provider>", hook, name="hook")]
