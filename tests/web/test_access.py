@@ -60,6 +60,7 @@ ELSEWHERE = (
     "desk_privacy",
     "desk_promises",
     "desk_factor",
+    "desk_backups_payments",
     "console_privacy_fetch",
     "drp_",
     "console_privacy_claim",

@@ -73,9 +73,10 @@ def _lay_back(name: str, yes: bool) -> None:
 def _replay() -> None:
     from django.core.management import call_command
 
-    from tollkeeper.flows import restoring
-    from tollkeeper.kit import append_only
+    from tollkeeper.flows import lost_payments, restoring
+    from tollkeeper.kit import append_only, backups, lockdown
 
+    name = lockdown.reason()
     call_command("migrate", interactive=False, verbosity=0)
     append_only.install()
     done = restoring.replay()
@@ -83,3 +84,10 @@ def _replay() -> None:
         f"Restored: {done.erased} erased people are gone again, {done.due} rows were past their period."
         " The shop is open."
     )
+    made = {one.name: one.made_at for one in backups.list_backups()}.get(name)
+    if made is not None:
+        lost_payments.ask_for(made)
+        typer.echo(
+            f"What was paid since {made:%Y-%m-%d %H:%M} UTC is asked of the providers as soon as a worker"
+            " runs; Desk → Backups shows what was found."
+        )

@@ -114,9 +114,9 @@ urlpatterns = [
     path("console/privacy/copies/<str:number>/", privacy.copy_fetch, name="console_privacy_fetch"),
     path("console/privacy/restrict/", restriction.restrict, name="console_privacy_restrict"),
     path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
-    path("", include("tollkeeper.web.desk.backups")),
     path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     # operators
+    path("", include("tollkeeper.web.desk.backups")),
     path("", include("tollkeeper.web.desk.factor")),
     path("", include("tollkeeper.web.desk.promises")),
     path("", include("tollkeeper.web.desk.restriction")),

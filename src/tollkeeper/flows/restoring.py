@@ -36,11 +36,15 @@ class Replayed:
     revived: int
 
 
+def promised_days() -> int:
+    """How long the privacy policy says that a backup lives at most."""
+    version = policy_queries.find_current()
+    return version.policy.clocks.closure_backups_days if version else 35
+
+
 def keep_days() -> int:
     """How long a backup is kept: the page's promise, less some days."""
-    version = policy_queries.find_current()
-    promised = version.policy.clocks.closure_backups_days if version else 35
-    return max(1, promised - _SLACK_DAYS)
+    return max(1, promised_days() - _SLACK_DAYS)
 
 
 def revived() -> set[uuid.UUID]:

@@ -19,6 +19,14 @@ def locked() -> bool:
     return _path().exists()
 
 
+def reason() -> str:
+    """Why the home is locked: the name of the backup, or ``found``; empty where it is not."""
+    try:
+        return _path().read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def lock(why: str) -> None:
     """Lock the home before the book is touched; ``why`` is a code of ours."""
     descriptor = os.open(_path(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

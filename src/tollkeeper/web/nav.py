@@ -150,6 +150,7 @@ def desk(request: HttpRequest) -> tuple[Group, ...]:
                 _item(request, _("Privacy"), "desk_privacy", "shield"),
                 _item(request, _("Promises"), "desk_promises", "badge-check"),
                 _item(request, _("Webhooks"), "desk_webhooks", "webhook"),
+                _item(request, _("Backups"), "desk_backups", "archive"),
                 _item(request, _("Jobs"), "desk_jobs", "cog"),
             ),
         ),

@@ -134,6 +134,17 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """Money that a provider took for an order of ours, as its own list has it."""
+
+    reference: str
+    order: str
+    amount_minor: int
+    currency: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Located:
     """What an event is about, as far as the provider can tell. Empty text: unknown or none."""
 
@@ -199,6 +210,9 @@ class Provider(Protocol):
 
     def missed(self, since: dt.datetime) -> tuple[Hint, ...]:
         """Events that could not be delivered to the hook."""
+
+    def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
+        """What was paid for orders of ours since then, for a book that was restored."""
 
     def subscription(self, reference: str) -> SubscriptionFact:
         """The present truth of something that renews. Raises :class:`Missing`."""

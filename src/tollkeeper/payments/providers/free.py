@@ -18,6 +18,7 @@ from tollkeeper.payments.providers import (
     Missing,
     Refused,
     Started,
+    Taken,
 )
 
 PROCESSOR = None
@@ -95,6 +96,10 @@ class FreeProvider:
     def contest(self, dispute: str, evidence: Evidence) -> None:
         """No bank takes anything back here."""
         raise Missing("no_disputes")
+
+    def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
+        """All there is stands in our own rows."""
+        return ()
 
     def forget(self, payer: str) -> None:
         """Nobody knows anybody."""

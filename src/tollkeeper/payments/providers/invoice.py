@@ -22,6 +22,7 @@ from tollkeeper.payments.providers import (
     Missing,
     Refused,
     Started,
+    Taken,
 )
 
 PROCESSOR = None
@@ -109,6 +110,10 @@ class InvoiceProvider:
     def contest(self, dispute: str, evidence: Evidence) -> None:
         """No bank takes anything back here."""
         raise Missing("no_disputes")
+
+    def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
+        """All there is stands in our own rows."""
+        return ()
 
     def forget(self, payer: str) -> None:
         """Nobody knows anybody."""

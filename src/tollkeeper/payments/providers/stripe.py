@@ -30,8 +30,10 @@ from tollkeeper.payments.providers import (
     Processor,
     Refused,
     Started,
+    Taken,
     Unsure,
     _stripe_bills,
+    _stripe_lists,
 )
 from tollkeeper.payments.providers._stripe_events import read_event
 from tollkeeper.payments.providers._stripe_facts import (
@@ -313,6 +315,10 @@ class StripeProvider:
         }
         key = f"ev:{dispute}:{hashlib.sha256(repr(evidence).encode()).hexdigest()[:16]}"
         self._ask(lambda: self._client.v1.disputes.update(dispute, params, {"idempotency_key": key}))
+
+    def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
+        """Completed sessions; renewals are asked for by their subscription."""
+        return _stripe_lists.taken(self._client, self._ask, since)
 
     def forget(self, payer: str) -> None:
         """Delete the customer object; Stripe keeps what the law makes it keep."""
