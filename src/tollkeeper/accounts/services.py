@@ -127,6 +127,21 @@ def set_nickname(user_id: uuid.UUID, nickname: str) -> None:
     user.save(update_fields=["nickname"])
 
 
+def correct_email(user_id: uuid.UUID, email: str) -> None:
+    """Replace a person's address by one that an operator made sure of. Raises :class:`Refused`."""
+    address = normalise_email(email)
+    try:
+        validate_email(address)
+    except ValidationError as mistake:
+        raise Refused(" ".join(mistake.messages)) from None
+    if EmailAddress.objects.filter(email=address).exclude(user_id=user_id).exists():
+        raise Refused("Another account has this address.")
+    with transaction.atomic():
+        EmailAddress.objects.filter(user_id=user_id).delete()
+        EmailAddress.objects.create(user_id=user_id, email=address, verified=True, primary=True)
+        end_sessions(user_id)
+
+
 def set_language(user_id: uuid.UUID, language: str) -> None:
     """Remember the language of a person's pages and mails."""
     User.objects.filter(pk=user_id).update(language=language)

@@ -274,3 +274,26 @@ def read_mail(
     except (egress_mailbox.CannotRead, egress.Refused) as no:
         raise Refused(str(no)) from None
     typer.echo(", ".join(f"{word}: {count}" for word, count in sorted(done.items())) or "nothing new")
+
+
+@app.command()
+def correct(
+    subject: Subject,
+    email: Annotated[str, typer.Option(help="The right address; make sure whose it is.")] = "",
+    nickname: Annotated[str, typer.Option(help="The right nickname.")] = "",
+) -> None:
+    """Correct what a person cannot reach themselves, and tell those who received it.
+
+    Example: tollkeeper rights correct cus_1 --email ada@example.org
+    """
+    start()
+    from tollkeeper.accounts import services as accounts
+    from tollkeeper.flows import correcting
+
+    if not email and not nickname:
+        raise Refused("say what is right: --email, --nickname")
+    try:
+        told = correcting.correct(find(subject), email=email, nickname=nickname or None)
+    except accounts.Refused as no:
+        raise Refused(str(no)) from None
+    typer.echo(f"Corrected; {len(told)} recipients are to be told.")

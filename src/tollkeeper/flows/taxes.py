@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from tollkeeper.accounts import queries as accounts
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.tax import Tax, decide
+from tollkeeper.flows import correcting
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.kit import egress
 from tollkeeper.kit.jobs import Context, enqueue, job
@@ -31,6 +33,9 @@ def save_buyer(customer_id: int, *, name: str, address: str, country: str, vat_i
         row = buyers.set_buyer(
             customer_id, name=name, address=address, country=country, vat_id=vat_id, now=now
         )
+        owner = accounts.get_customer(customer_id).owner_id
+        if owner is not None:
+            correcting.corrected(owner, correcting.BUYER)
         if row.vat_state == "unchecked" and settings.VIES_API:
             enqueue("check_vat", f"vat:{customer_id}:{now:%Y%m%dT%H%M%S%f}", customer_id=customer_id)
 

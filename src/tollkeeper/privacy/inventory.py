@@ -92,6 +92,21 @@ INVENTORY = {
             "arrived_at": Plain("time"),
         },
     ),
+    "privacy.Correction": Model(
+        path="subject",
+        keep=Keep("requests", since="corrected_at"),
+        columns={
+            "id": Plain("key"),
+            "subject": Plain("link"),
+            "processor": Personal("requests", "legal"),
+            "categories": Personal("requests", "legal"),
+            "state": Plain("state"),
+            "tries": Plain("count"),
+            "corrected_at": Personal("requests", "legal"),
+            "due_on": Plain("time"),
+            "told_at": Personal("requests", "legal"),
+        },
+    ),
     "privacy.InactivityNotice": Model(
         path="subject",
         keep=Keep("requests", since="noticed_at"),

@@ -14,6 +14,7 @@ from tollkeeper.kit import append_only
 from tollkeeper.kit.sealed import SealedTextField
 from tollkeeper.privacy.case_models import AuthorityCase, Hold, MinorReport
 from tollkeeper.privacy.copy_models import Copy
+from tollkeeper.privacy.correction_models import Correction
 from tollkeeper.privacy.inactivity_models import InactivityNotice
 from tollkeeper.privacy.proof_models import Attestation, ProofRun, Review, SignalDay
 from tollkeeper.privacy.request_models import Arrival, Letter, Mandate
@@ -25,6 +26,7 @@ __all__ = [
     "Breach",
     "Choice",
     "Copy",
+    "Correction",
     "Hold",
     "InactivityNotice",
     "Letter",

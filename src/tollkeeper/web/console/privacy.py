@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.flows import copies as copy_flow
 from tollkeeper.flows import erasure
 from tollkeeper.kit import egress
-from tollkeeper.privacy import choices, copies, periods, policy_queries, requests, restrictions
+from tollkeeper.privacy import choices, copies, corrections, periods, policy_queries, requests, restrictions
 from tollkeeper.privacy.copying import WHOLE, Span
 from tollkeeper.web import copies as fetching
 from tollkeeper.web.access import again, for_customer
@@ -64,6 +64,15 @@ def centre(request: HttpRequest, customer_id: int) -> HttpResponse:
                 "row": one,
             }
             for one in egress.received_about(user.pk)
+        ],
+        "corrections": [
+            {
+                "row": one,
+                "who": policy.recipients[one.processor].name
+                if one.processor in policy.recipients
+                else one.processor,
+            }
+            for one in corrections.of_person(user.pk)[:20]
         ],
         "wanted": Wanted(auto_id="wanted_%s"),
         **_copies(user),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
+from tollkeeper.flows import correcting
 from tollkeeper.web.access import for_customer
 
 
@@ -52,7 +53,8 @@ def profile(request: HttpRequest, customer_id: int) -> HttpResponse:
 def _save(request: HttpRequest, form: Profile) -> HttpResponse:
     user: Any = request.user
     language = form.cleaned_data["language"]
-    account_verbs.set_nickname(user.pk, form.cleaned_data["nickname"])
+    if form.cleaned_data["nickname"] != (user.nickname or ""):
+        correcting.correct(user.pk, nickname=form.cleaned_data["nickname"])
     account_verbs.set_language(user.pk, language)
     with translation.override(language):
         messages.success(request, translation.gettext("Saved."))

@@ -17,7 +17,7 @@ from tollkeeper.flows import erasure, inactivity, rehearsing
 from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.kit import backups
-from tollkeeper.privacy import authorities, forgetting, holds, minors, requests, retention
+from tollkeeper.privacy import authorities, corrections, forgetting, holds, minors, requests, retention
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import for_privacy
 
@@ -39,6 +39,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "duties": forgetting.waiting(),
         "counts": requests.counts(),
         "letters": tickets.counts(),
+        "corrections": corrections.by_hand(),
         "due": retention.due_now(now) + inactivity.due_now(now),
         "window": backups.window_days(now),
         "rehearsal": rehearsing.last_rehearsal(),
@@ -91,7 +92,17 @@ def duty_step(request: HttpRequest, duty_id: int, verb: str) -> HttpResponse:
     return redirect("desk_privacy")
 
 
+@require_POST
+@for_privacy
+def correction_told(request: HttpRequest, correction: int) -> HttpResponse:
+    """POST /desk/privacy/corrections/<id>/: a person of ours told the recipient."""
+    corrections.step(correction, "tell")
+    messages.success(request, _("Saved."))
+    return redirect("desk_privacy")
+
+
 urlpatterns = [
+    path("desk/privacy/corrections/<int:correction>/", correction_told, name="desk_privacy_correction"),
     path("desk/privacy/", queue, name="desk_privacy"),
     path("desk/privacy/duties/<int:duty_id>/<slug:verb>/", duty_step, name="desk_privacy_duty"),
     path("desk/privacy/minors/<str:number>/", report_decide, name="desk_privacy_minor"),
