@@ -59,9 +59,24 @@ class Environment:
             ) from None
 
     def secrets(self, name: str) -> list[bytes]:
-        """The secret called ``name``, then its predecessor ``name.old`` while a rotation lasts."""
-        old = self.home / "secrets" / f"{name}.old"
-        return [self.secret(name), *([old.read_bytes()] if old.exists() else [])]
+        """The secret called ``name``; while it is being rotated, its successor or predecessor after it."""
+        found = [self.secret(name)]
+        for suffix in (".next", ".old"):
+            try:
+                found.append((self.home / "secrets" / f"{name}{suffix}").read_bytes())
+            except FileNotFoundError:
+                continue
+        return list(dict.fromkeys(found))
+
+    def stamp(self) -> tuple[int, ...]:
+        """Changes whenever a key for sealing is put in place, succeeded or destroyed."""
+        made = []
+        for name in ("kek", "kek.next", "kek.old", "index", "index.next", "index.old"):
+            try:
+                made.append((self.home / "secrets" / name).stat().st_mtime_ns)
+            except FileNotFoundError:
+                made.append(0)
+        return tuple(made)
 
 
 def _shop_path(name: str) -> Path:

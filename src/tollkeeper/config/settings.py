@@ -119,6 +119,7 @@ DATABASES = {
 DATABASE_ROUTERS = ["tollkeeper.config.router.KeystoreRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+SEALING_STAMP = ENV.stamp()  # before the keys: what changes meanwhile is noticed later
 SEALING_KEKS = ENV.secrets("kek")
 SEALING_INDEXES = ENV.secrets("index")
 KEY_PEPPER = ENV.secret("pepper")

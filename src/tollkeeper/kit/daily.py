@@ -5,7 +5,7 @@ partitioned by ranges of that column (microseconds): a worker makes the days ahe
 a day takes as long with ten rows as with ten million. What belongs to no day that was made,
 such as a call that arrives late from a journal, lies in a default partition. SQLite has no
 partitions: there a day goes in batches of rows, whose pages ``secure_delete`` overwrites
-(docs/decisions/0017).
+(docs/decisions/0021).
 """
 
 from __future__ import annotations

@@ -150,6 +150,23 @@ def _call(call: Call) -> CallRow:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SealedAddress:
+    """Where a call came from; ``day`` counts from 1970-01-01. None if it was not written."""
+
+    day: int
+    sealed: bytes | None
+
+
+def find_sealed_address(request_id: str) -> SealedAddress | None:
+    """Of one call of the log; None if there is no such call."""
+    call = Call.objects.filter(request_id=request_id).first()
+    if call is None:
+        return None
+    sealed = None if call.sealed_address is None else bytes(call.sealed_address)
+    return SealedAddress(day_of(to_micros(call.called_at)), sealed)
+
+
 def days_of_calls(before: int) -> set[int]:
     """Days (counted from 1970-01-01) before ``before`` from which calls are still there."""
     instants = Call.objects.filter(called_at__lt=from_micros(before * DAY_US)).values_list(

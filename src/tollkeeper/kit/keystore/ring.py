@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 KEY_BYTES = 32
+RECHECK_S = 1.0
 TOKEN_CHARS = 24
 """Length of a blind token: 144 bits in URL-safe base 64."""
 
@@ -66,11 +68,24 @@ class Ring:
         return [encode64(hmac.digest(key, text, "sha256")[:18]) for key in self.indexes]
 
 
+_looked = {"at": 0.0}
 _rings: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], Ring] = {}
 
 
+def look_again() -> None:
+    """Take the keys from the files anew if one of these changed: a rotation goes on elsewhere."""
+    _looked["at"] = time.monotonic()
+    stamp = settings.ENV.stamp()
+    if stamp != settings.SEALING_STAMP:
+        settings.SEALING_KEKS = settings.ENV.secrets("kek")
+        settings.SEALING_INDEXES = settings.ENV.secrets("index")
+        settings.SEALING_STAMP = stamp
+
+
 def current() -> Ring:
-    """The ring of the settings (``SEALING_KEKS``, ``SEALING_INDEXES``)."""
+    """The ring of the settings (``SEALING_KEKS``, ``SEALING_INDEXES``), at most a second old."""
+    if time.monotonic() - _looked["at"] > RECHECK_S:
+        look_again()
     names = (tuple(settings.SEALING_KEKS), tuple(settings.SEALING_INDEXES))
     if names not in _rings:
         _rings[names] = Ring(*names)
