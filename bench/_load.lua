@@ -1,11 +1,14 @@
--- Load for wrk: "get", "post" (600 bytes of JSON with the fields the openai SDK sends), or a path to fetch.
--- Arguments: kind, path, file of keys. No head is ever sent twice: each POST has a traceparent of its own.
+-- Load for wrk: "get", or "post" (600 bytes of JSON with the fields the openai SDK sends).
+-- Arguments: kind, path, file of keys, milliseconds that a connection rests between two calls. No head is ever sent twice: each POST has a traceparent of its own.
 local prefix, count, turn = {}, 0, 0
 local suffix, kind
 
 function init(args)
   kind = args[1]
-  local path, file = args[2], args[3]
+  local path, file, rest = args[2], args[3], tonumber(args[4] or '0')
+  if rest > 0 then -- wrk takes whole milliseconds: chance makes the mean
+    function delay() return math.floor(rest + math.random()) end
+  end
   local body = '{"model":"small","messages":[{"role":"user","content":"' .. string.rep('x', 540) .. '"}]}'
   for key in io.lines(file) do
     count = count + 1

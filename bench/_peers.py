@@ -27,6 +27,10 @@ http {{
     location / {{
 {location}      proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection "";
     }}
+    location /v3/ {{
+      proxy_pass http://127.0.0.1:{streams}; proxy_buffering off; proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }}
   }}
 }}
 """
@@ -124,25 +128,39 @@ class Server:
     command: list[str]
     port: int
     env: dict[str, str]
-    note: str = ""
+    keys: str = "keys.txt"
+    """The file of the keys that it knows."""
 
 
 def _nginx(
-    run: Path, upstream: int, name: str, http: str = "", location: str = "", modules: str = ""
+    run: Path,
+    upstream: int,
+    name: str,
+    http: str = "",
+    location: str = "",
+    modules: str = "",
+    streams: int = 9,
 ) -> Server:
     port = _stand.free_port()
     config = run / f"{name}.conf"
     config.write_text(
         _NGINX.format(
-            run=run, name=name, upstream=upstream, port=port, http=http, location=location, modules=modules
+            run=run,
+            name=name,
+            upstream=upstream,
+            port=port,
+            http=http,
+            location=location,
+            modules=modules,
+            streams=streams,
         )
     )
     return Server(name, [_stand.program("nginx"), "-p", str(run), "-c", str(config)], port, {})
 
 
-def nginx(run: Path, upstream: int) -> Server:
+def nginx(run: Path, upstream: int, streams: int = 9) -> Server:
     """A plain ``proxy_pass`` with a kept-alive upstream. Raises ``NotHere``."""
-    return _nginx(run, upstream, "nginx")
+    return _nginx(run, upstream, "nginx", streams=streams)
 
 
 def nginx_lua(run: Path, upstream: int) -> Server:
@@ -185,7 +203,8 @@ def litellm(run: Path, upstream: int) -> Server:
         "litellm_settings: {telemetry: false, num_retries: 0}\n"
     )
     command = [_stand.program("litellm"), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
-    return Server("litellm", [*command, "--num_workers", "1"], port, {"LITELLM_LOG": "ERROR"})
+    (run / "litellm.keys").write_text("sk-master\n")
+    return Server("litellm", [*command, "--num_workers", "1"], port, {"LITELLM_LOG": "ERROR"}, "litellm.keys")
 
 
 def ours(home: Path, *, pure: bool) -> Server:

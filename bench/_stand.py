@@ -24,6 +24,7 @@ from pathlib import Path
 from django.core.management import call_command
 
 from tollkeeper.core import keys
+from tollkeeper.core.addresses import DAY_US, public_of
 from tollkeeper.core.terms import (
     MICRO,
     GateTerms,
@@ -38,6 +39,8 @@ from tollkeeper.core.terms import (
 LOAD_KEYS = 10_000
 """Keys that the load goes through in turn."""
 SERVER_CORE, LOAD_CORE = "0", "1"
+START_S = 90.0
+"""LiteLLM takes half a minute to start."""
 BODY = (
     '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"small",'
     '"choices":[{"index":0,"message":{"role":"assistant","content":"Hello there, how may I help you'
@@ -80,8 +83,13 @@ class Measure:
 
 
 def program(name: str) -> str:
-    """The path of a program. Raises :class:`NotHere`."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    """The path of a program: as ``TOLLKEEPER_BENCH_<NAME>`` says, else searched for.
+
+    Raises :class:`NotHere`.
+    """
+    told = os.environ.get(f"TOLLKEEPER_BENCH_{name.upper()}", name)
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which(told) or shutil.which(name, path=f"/usr/sbin:/usr/local/sbin:{beside}")
     if found is None:
         raise NotHere(f"{name} is not installed")
     return found
@@ -108,7 +116,7 @@ def _terms() -> str:
                 LimitTerms("hour", "units", 10**15, 3600),
             ),
             concurrency=10_000,
-            routes=("json", "chat", "tokens", "files"),
+            routes=("json", "chat", "tokens", "files", "stream"),
         )
     )
 
@@ -128,8 +136,9 @@ def more_keys(home: Path, first: int, last: int) -> None:
         )
 
 
-def furnish(home: Path, upstream_port: int, key_count: int = LOAD_KEYS) -> None:
-    """Migrate the scratch book and fill it: one customer for ten keys, plenty of units, all limits on."""
+def furnish(home: Path, upstream_port: int, key_count: int = LOAD_KEYS, stream_port: int = 9) -> None:
+    """Migrate the scratch book and fill it: one customer for ten keys, plenty of units, all limits on,
+    and a key of the day under which callers' addresses are sealed."""
     call_command("migrate", verbosity=0)
     more_keys(home, 1, key_count)
     customers = range(1, 2 + key_count // 10)
@@ -148,11 +157,17 @@ def furnish(home: Path, upstream_port: int, key_count: int = LOAD_KEYS) -> None:
         )
         book.execute(
             "INSERT INTO catalog_gatesnapshot (version, body, content_hash, created_at) VALUES (1, ?, '', 0)",
-            (encode(shop(upstream_port)),),
+            (encode(shop(upstream_port, stream_port)),),
+        )
+        today = time.time_ns() // 1000 // DAY_US
+        public = public_of(os.urandom(32))
+        book.executemany(
+            "INSERT OR REPLACE INTO kit_logkey (log, day, public) VALUES ('calls', ?, ?)",
+            [(day, public) for day in range(today - 1, today + 3)],
         )
 
 
-def shop(upstream_port: int) -> GateTerms:
+def shop(upstream_port: int, stream_port: int) -> GateTerms:
     """The routes that are measured."""
     return GateTerms(
         shop="bench",
@@ -164,9 +179,18 @@ def shop(upstream_port: int) -> GateTerms:
                 "tokens", "/v2/chat/completions", methods=("POST",), meter="tokens", protocol="openai"
             ),
             RouteTerms("files", "/v1/files/{name}"),
+            RouteTerms(
+                "stream",
+                "/v3/chat/completions",
+                methods=("POST",),
+                meter="tokens",
+                protocol="openai",
+                upstream="streams",
+            ),
         ),
         upstreams=(
             UpstreamTerms("main", f"http://127.0.0.1:{upstream_port}", credential="BENCH_CREDENTIAL"),
+            UpstreamTerms("streams", f"http://127.0.0.1:{stream_port}", credential="BENCH_CREDENTIAL"),
         ),
         models=(ModelTerms("small", MICRO, MICRO, max_output=100),),
     )
@@ -186,7 +210,7 @@ def running(
             start_new_session=True,
         )
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + START_S
         while time.monotonic() < until:
             try:
                 socket.create_connection(("127.0.0.1", port), 0.2).close()

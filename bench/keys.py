@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -62,7 +63,7 @@ def _one(scene: Scene, home: Path, count: int) -> tuple[float, float, float]:
 
 def _known(internal_port: int) -> int:
     try:
-        with closing(_stand.socket.create_connection(("127.0.0.1", internal_port), 1)) as probe:
+        with closing(socket.create_connection(("127.0.0.1", internal_port), 1)) as probe:
             probe.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
             page = b""
             while data := probe.recv(65536):
