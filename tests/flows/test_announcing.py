@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from tests.services.money import Till
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.accounts import services as accounts_verbs
 from tollkeeper.core.webhooks import BadAddress, sign
 from tollkeeper.delivery import services as delivery
 from tollkeeper.flows import announcing, refund
@@ -269,3 +270,42 @@ def test_what_is_stored_is_sealed_and_forgotten(till: Till, hub: Any) -> None:
     with pytest.raises(services.TooMany):
         listen(hub, customer)
     assert Endpoint.objects.count() == 5
+
+
+def test_the_owner_of_an_endpoint_hears_that_nothing_arrives(till: Till, hub: Any, mailoutbox: list) -> None:  # type: ignore[type-arg]
+    customer = accounts_verbs.ensure_customer(accounts_verbs.create_person("planted@example.org", None))
+    number = listen(hub, customer)
+    hub.answers = [503] * 50
+    till.bought(customer)
+
+    def tries(count: int) -> list[str]:
+        for _ in range(count):
+            Post.objects.update(next_at=timezone.now())
+            announcing.tell_programs(threading.Event())
+        till.work()
+        return [mail.subject for mail in mailoutbox if "webhook" in mail.subject]
+
+    assert tries(2) == []
+    assert tries(1) == ["Your webhook does not answer"]
+    assert tries(3) == ["Your webhook does not answer"]
+    hub.answers = [410]
+    assert tries(1) == ["Your webhook does not answer", "We stopped posting to your webhook"]
+    assert Endpoint.objects.get().state == "failing"
+    body = mailoutbox[-1].body
+    assert f"/console/webhooks/{number}/" in body
+    assert "410" in body
+    assert str(hub.server_port) not in body
+    assert tries(2) == ["Your webhook does not answer", "We stopped posting to your webhook"]
+
+
+def test_an_endpoint_that_recovered_meanwhile_is_not_called_dead(
+    till: Till, hub: Any, mailoutbox: list
+) -> None:  # type: ignore[type-arg]
+    customer = accounts_verbs.ensure_customer(accounts_verbs.create_person("planted@example.org", None))
+    number = listen(hub, customer)
+    hub.answers = [410]
+    till.bought(customer)
+    announcing.tell_programs(threading.Event())
+    services.resume_endpoint(customer, number)
+    till.work()
+    assert [mail for mail in mailoutbox if "webhook" in mail.subject] == []

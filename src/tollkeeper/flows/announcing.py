@@ -14,12 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.accounts import services as accounts_verbs
 from tollkeeper.core.terms import MICRO
 from tollkeeper.core.webhooks import BadAddress, sign
 from tollkeeper.delivery import changes
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.kit import egress, egress_pinned
-from tollkeeper.kit.jobs import Context, loop, schedule
+from tollkeeper.kit.jobs import Context, enqueue, job, loop, schedule
+from tollkeeper.outbox import queries as outbox_queries
 from tollkeeper.outbox import services as outbox
 from tollkeeper.outbox.services import Parcel
 from tollkeeper.payments import queries as payment_queries
@@ -173,7 +175,30 @@ def _post(parcel: Parcel) -> bool:
     except egress.Refused as no:
         error = no.reason
     with transaction.atomic():
-        return outbox.note_answer(parcel, answer, error, now) == "sent"
+        became = outbox.note_answer(parcel, answer, error, now)
+        if became in ("struggling", "failing"):
+            key = f"mail:endpoint:{parcel.endpoint_id}:{parcel.message_id}:{became}"
+            enqueue(
+                "mail_endpoint", key, endpoint_id=parcel.endpoint_id, answer=answer, off=became == "failing"
+            )
+    return became == "sent"
+
+
+@job("mail_endpoint", purpose="notice")
+def mail_endpoint(context: Context, endpoint_id: int, answer: int, off: bool) -> None:
+    """Tell an endpoint's owner that nothing arrives there, or that we have stopped trying."""
+    context.call("send", _mail, endpoint_id, answer, off)
+
+
+def _mail(endpoint_id: int, answer: int, off: bool) -> str:
+    found = outbox_queries.owner_of(endpoint_id)
+    if found is None or found[0] is None:
+        return "nobody"  # the operator's own stand at the desk
+    customer_id, number, state = found
+    if off != (state == "failing"):
+        return "over"
+    values = {"off": off, "answer": answer, "link": f"{settings.PUBLIC_URL}/console/webhooks/{number}/"}
+    return "sent" if accounts_verbs.write_to(customer_id, "endpoint_failing", values) else "nobody"
 
 
 @schedule("forget_events", every_s=6 * 3600, purpose="order")

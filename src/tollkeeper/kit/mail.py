@@ -37,6 +37,7 @@ PAUSED = frozenset(
         "plan_ended",
         "trial_ending",
         "overage_used",
+        "endpoint_failing",
     }
 )
 """Letters that are a service: not written to somebody whose data may only be stored (Art. 18)."""

@@ -85,3 +85,8 @@ def list_posts(customer_id: int | None, number: str, limit: int = 50) -> list[Po
         )
         for row in rows.order_by("-event_id")[:limit]
     ]
+
+
+def owner_of(endpoint_id: int) -> tuple[int | None, str, str] | None:
+    """(customer, number, state) of an endpoint; None if it is gone."""
+    return Endpoint.objects.filter(pk=endpoint_id).values_list("customer_id", "number", "state").first()

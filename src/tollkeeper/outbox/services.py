@@ -151,6 +151,10 @@ def announce(customer_id: int, kind: str, key: str, data: Mapping[str, Any], now
 # ---- posting
 
 
+TELL_AT = 3
+"""After so many tries in vain, some minutes after the first, an endpoint's owner hears of it."""
+
+
 def claim(now: dt.datetime, limit: int = 20) -> list[int]:
     """Endpoints whose next post is due, claimed for this worker until :func:`release`."""
     free = Endpoint.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), state="active")
@@ -181,7 +185,9 @@ def next_parcel(endpoint_id: int, now: dt.datetime) -> Parcel | None:
 
 @transaction.atomic
 def note_answer(parcel: Parcel, answer: int, error: str, now: dt.datetime) -> str:
-    """Write down what became of a try; answers ``sent``, ``waiting`` or ``failing``."""
+    """Write down what became of a try; answers ``sent``, ``waiting``, ``failing``, or ``struggling``
+    once, when its owner is to be told that nothing arrives.
+    """
     mine = Post.objects.filter(pk=parcel.post_id, state="waiting")
     if 200 <= answer < 300:
         mine.update(state="sent", answer=answer, error="", tries=F("tries") + 1, sent_at=now)
@@ -194,7 +200,7 @@ def note_answer(parcel: Parcel, answer: int, error: str, now: dt.datetime) -> st
     if wait is None:
         Endpoint.objects.filter(pk=parcel.endpoint_id, state="active").update(state="failing")
         return "failing"
-    return "waiting"
+    return "struggling" if tries == TELL_AT else "waiting"
 
 
 def forget_events(now: dt.datetime, limit: int = 5000) -> int:
