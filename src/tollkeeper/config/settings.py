@@ -265,22 +265,6 @@ LOGGING = {
     },
 }
 
-# what goes wrong is written scrubbed, into a file of the day and to the terminal
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"scrubbed": {"()": "tollkeeper.kit.log_lines.Scrubbed"}},
-    "handlers": {
-        "file": {"class": "tollkeeper.kit.log_lines.ErrorFile", "level": "WARNING"},
-        "terminal": {"class": "logging.StreamHandler", "level": "WARNING", "formatter": "scrubbed"},
-    },
-    "loggers": {
-        "tollkeeper": {"handlers": ["file", "terminal"], "level": "INFO"},
-        "django": {"handlers": ["file", "terminal"], "level": "WARNING"},
-        "django.request": {"level": "ERROR"},  # a page that is not there is no error
-    },
-}
-
 SESSION_ENGINE = "tollkeeper.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 # names of the policy's register of cookies; a browser binds a __Host- cookie to this host and TLS
