@@ -54,7 +54,13 @@ class Metrics:
 
 def _family(name: str, kind: str, told: str, samples: Iterable[tuple[str, float]]) -> list[str]:
     lines = [f"# HELP tollkeeper_gate_{name} {told}", f"# TYPE tollkeeper_gate_{name} {kind}"]
-    return lines + [f"tollkeeper_gate_{name}{labels} {value}" for labels, value in samples]
+    return lines + [f"tollkeeper_gate_{name}{labels} {_written(value)}" for labels, value in samples]
+
+
+def _written(value: float) -> str:
+    """Whole numbers as such, also where compiled code has made them floats."""
+    whole = int(value)
+    return str(whole) if whole == value else repr(value)
 
 
 def exposition(
