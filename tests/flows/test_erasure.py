@@ -23,7 +23,7 @@ from tollkeeper.flows import erasure
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import audit, sealed
 from tollkeeper.kit.job_runner import claim, run
-from tollkeeper.kit.models import Job
+from tollkeeper.kit.models import Job, Step
 from tollkeeper.privacy import choices, discovery, erasing, requests
 from tollkeeper.privacy.canary import Scanner
 from tollkeeper.privacy.models import Request
@@ -82,6 +82,21 @@ def test_everything_of_a_person_goes_and_nothing_of_another() -> None:
     assert {label: discovery.rows_of(label, bob).count() for label in discovery.inventory().models} == before
     assert accounts.find_email(bob) == "bob@example.org"
     assert audit.verify_trail().ok
+
+
+def test_what_a_job_remembered_of_them_is_emptied() -> None:
+    ada, _ = _person()
+    bob, _ = _person("bob@example.org")
+    job = Job.objects.create(
+        kind="x", key="k", purpose="delivery", run_at=timezone.now(), created_at=timezone.now()
+    )
+    for name, who in (("make", ada), ("other", bob)):
+        kept = {"handle": "h1", "sealed": sealed.seal(who, "a secret", "delivery.secret")}
+        Step.objects.create(job=job, name=name, result=kept, done_at=timezone.now())
+    erasure.erase(ada)
+    assert list(Scanner([str(ada), ada.hex]).scan_database("default")) == []
+    assert Step.objects.get(name="make").result is None
+    assert Step.objects.get(name="other").result["handle"] == "h1"
 
 
 def test_the_address_is_free_again() -> None:

@@ -102,6 +102,7 @@ def erase(subject: uuid.UUID, *, busy_too: bool = False, request: str = "") -> R
         if customer is not None and not held:
             forgetting_flow.announce(customer, public_id)
     if not held:
+        job_verbs.forget_results(subject.hex)
         sealed.destroy(subject)
     left = [
         step.label for step in steps if not step.stays and discovery.rows_of(step.label, subject).exists()
