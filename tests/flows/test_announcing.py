@@ -298,9 +298,7 @@ def test_the_owner_of_an_endpoint_hears_that_nothing_arrives(till: Till, hub: An
     assert tries(2) == ["Your webhook does not answer", "We stopped posting to your webhook"]
 
 
-def test_an_endpoint_that_recovered_meanwhile_is_not_called_dead(
-    till: Till, hub: Any, mailoutbox: list
-) -> None:  # type: ignore[type-arg]
+def test_an_endpoint_that_recovered_is_not_called_dead(till: Till, hub: Any, mailoutbox: list) -> None:  # type: ignore[type-arg]
     customer = accounts_verbs.ensure_customer(accounts_verbs.create_person("planted@example.org", None))
     number = listen(hub, customer)
     hub.answers = [410]

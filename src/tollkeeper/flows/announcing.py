@@ -192,9 +192,9 @@ def mail_endpoint(context: Context, endpoint_id: int, answer: int, off: bool) ->
 
 def _mail(endpoint_id: int, answer: int, off: bool) -> str:
     found = outbox_queries.owner_of(endpoint_id)
-    if found is None or found[0] is None:
-        return "nobody"  # the operator's own stand at the desk
-    customer_id, number, state = found
+    customer_id, number, state = found or (None, "", "")
+    if customer_id is None:
+        return "nobody"  # it is gone, or the operator's own, which stand at the desk
     if off != (state == "failing"):
         return "over"
     values = {"off": off, "answer": answer, "link": f"{settings.PUBLIC_URL}/console/webhooks/{number}/"}
