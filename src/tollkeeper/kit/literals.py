@@ -24,8 +24,8 @@ class Literal(Value):
             raise ValueError(f"{word!r} is no word of the source")
         super().__init__(word)
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
-        return f"'{self.value}'", []
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[str | int, ...]]:
+        return f"'{self.value}'", ()
 
 
 def literals(words: Iterable[str]) -> list[Literal]:

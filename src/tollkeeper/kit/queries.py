@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Case, Count, F, Q, Value, When
 from django.utils import timezone
 
 from tollkeeper.kit.models import Job
@@ -50,6 +50,15 @@ def find_job(key: str) -> JobRow | None:
 def job_counts() -> dict[str, int]:
     """Number of jobs by state."""
     return dict(Job.objects.values_list("state").annotate(n=Count("pk")).values_list("state", "n"))
+
+
+def open_jobs() -> dict[tuple[str, str], int]:
+    """(kind, ``due``, ``waiting``, ``running`` or ``dead``) → how many; what is over is not counted."""
+    due = Q(state="ready", run_at__lte=timezone.now())
+    word = Case(When(due, then=Value("due")), When(state="ready", then=Value("waiting")), default=F("state"))
+    rows = Job.objects.filter(state__in=("ready", "running", "dead")).annotate(word=word)
+    counted = rows.order_by().values_list("kind", "word").annotate(n=Count("pk"))
+    return {(kind, word): count for kind, word, count in counted}
 
 
 def oldest_due_s() -> float:
