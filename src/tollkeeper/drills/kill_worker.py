@@ -9,9 +9,7 @@ on PostgreSQL where TOLLKEEPER_DRILL_DATABASE_URL names an empty database of a s
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +17,10 @@ from typing import Any
 
 from django.db import connection
 
-from tollkeeper.config import environment
 from tollkeeper.core.rehearsal import Outcome, Scene
 from tollkeeper.drills._kill_points import KillPoints, in_child
 from tollkeeper.drills._kill_shop import STORIES, Dealings, go_on, live, warm_up
+from tollkeeper.drills._second_book import play_there
 from tollkeeper.drills._shop import open_shop
 from tollkeeper.drills._whole_stack import Clock
 from tollkeeper.kit import queries as jobs
@@ -31,19 +29,10 @@ from tollkeeper.usage import services as usage
 SUMMARY = (
     "The worker is killed at every step of purchase, renewal, refund and dispute: same end, nothing twice."
 )
-SECOND_BOOK = "TOLLKEEPER_DRILL_DATABASE_URL"
 APART_S = 600.0
 """Between two processes: leases of the dead are over, retries are due, no promise of delivery is broken."""
-_ELSEWHERE = (
-    "import sys, django; django.setup();"
-    " from tollkeeper.drills.kill_worker import play_elsewhere; play_elsewhere(*sys.argv[1:])"
-)
 QUICK_KILLS = 1
 """Kills per act in the small profile."""
-
-
-class Unfit(Exception):
-    """The second database cannot be used; the text says why."""
 
 
 @dataclass
@@ -70,8 +59,8 @@ class Death:
 def run(scene: Scene) -> Outcome:
     """``external_creates_max``: the most that Stripe has of one thing; ``wrong``: ends that differ."""
     found, books = play(scene), connection.vendor
-    if url := os.environ.get(SECOND_BOOK, ""):
-        other = _elsewhere(url, scene)
+    if there := play_there(__name__, scene):
+        other = Found(**there)
         books = f"{books}, postgresql"
         sums = {name: number + getattr(other, name) for name, number in asdict(found).items()}
         found = Found(**{**sums, "creates": max(found.creates, other.creates)})
@@ -161,27 +150,3 @@ class Teller:
 def _look() -> tuple[int, int]:
     """Faults of the book, and jobs that nobody will do."""
     return len(usage.check_book()), len(jobs.dead_jobs())
-
-
-def _elsewhere(url: str, scene: Scene) -> Found:
-    """The same on another book, in a process that knows no other. Raises :class:`Unfit`."""
-    home = scene.home / "second"
-    environment.create_secrets(home)
-    given = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "TOLLKEEPER_HOME": str(home),
-        "TOLLKEEPER_KEYSTORE": str(home / "keystore.sqlite3"),
-    }
-    command = [sys.executable, "-c", _ELSEWHERE, str(home), str(scene.seed), scene.size]
-    done = subprocess.run(command, env=given, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise Unfit(f"the drill on the database of {SECOND_BOOK} did not end: is it there, and empty?")
-    return Found(**json.loads(done.stdout))
-
-
-def play_elsewhere(home: str, seed: str, size: str) -> None:
-    """The other process: writes what it found to stdout as JSON."""
-    if in_child(connection.introspection.table_names)[1]:
-        sys.exit(f"the database of {SECOND_BOOK} is not empty: give a scratch one")
-    sys.stdout.write(json.dumps(asdict(play(Scene(Path(home), int(seed), size)))))

@@ -12,15 +12,20 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tollkeeper.core.rehearsal import Figure, Outcome, Scene
+from django.db import connection
+
+from tollkeeper.core.rehearsal import Outcome, Scene
 from tollkeeper.core.terms import MICRO, GateTerms, RouteTerms
 from tollkeeper.drills._gates import Gate, Yard, call, request
+from tollkeeper.drills._second_book import play_there
 from tollkeeper.drills._upstream import Upstream
 from tollkeeper.usage import queries
 from tollkeeper.usage import services as usage
+from tollkeeper.usage.models import Lease
 
 SUMMARY = "Parallel callers on one small balance through several gates: not one unit too many, none lost."
 ROUTES = GateTerms(shop="drill", routes=(RouteTerms("any", "/{rest...}"),), upstreams=())
+GATES = 3
 ROUNDS = 12
 FORGET_S = 1.5
 """A gate remembers for a second that there was nothing: who asks again sooner gets the same answer."""
@@ -42,23 +47,35 @@ class Market:
 
 def run(scene: Scene) -> Outcome:
     """``undersold``: units that are left although callers wanted them; ``unpaid``: sold and not charged."""
-    units, callers = (200, 40) if scene.quick else (1000, 200)
+    found, books = play(scene), connection.vendor
+    if there := play_there(__name__, scene):
+        books = f"{books}, postgresql"
+        found = {name: number + there[name] for name, number in found.items()}
+    bad = sum(found[name] for name in ("oversold", "undersold", "unpaid", "book_faults"))
+    return Outcome(not bad, {"books": books, "callers": _size(scene)[1], **found})
+
+
+def _size(scene: Scene) -> tuple[int, int]:
+    """Units of a balance, and callers who want them."""
+    return (200, 40) if scene.quick else (1000, 200)
+
+
+def play(scene: Scene) -> dict[str, int]:
+    """Hold both markets on the book of this process."""
+    units, callers = _size(scene)
     upstream = Upstream()
     yard = Yard(scene)
     yard.publish(upstream.port, ROUTES)
     yard.run_intake()
-    sums: Counter[str] = Counter()
-    for count in (1, 3):
-        scene.say(count // 3, 2, "markets")
+    sums: Counter[str] = Counter(units=2 * units)
+    for count in (1, GATES):
+        scene.say(int(count > 1), 2, "markets")
         market = Market(units, callers, f"/market-{count}")
         sums.update(_hold(yard, upstream, market, count))
     scene.say(2, 2, "markets")
     yard.close()
     upstream.close()
-    figures: dict[str, Figure] = {"callers": callers, "units": 2 * units, **sums}
-    figures["book_faults"] = len(usage.check_book())
-    bad = sum(int(figures[name] or 0) for name in ("oversold", "undersold", "unpaid", "book_faults"))
-    return Outcome(not bad, figures)
+    return {**sums, "leases": Lease.objects.count(), "book_faults": len(usage.check_book())}
 
 
 def _hold(yard: Yard, upstream: Upstream, market: Market, count: int) -> dict[str, int]:
