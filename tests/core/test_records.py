@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tollkeeper.core import records
 from tollkeeper.core.journal import Settled, read_frames
 
+IDS = records.pack_ids(1, 2, 3, 4)
 LEASE = st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 2**63))
 
 
@@ -18,7 +19,7 @@ def test_an_admission_on_one_lease_is_laid_out_as_any_other(
 ) -> None:
     head = records.ADMIT_FORM.pack(records.ADMITTED, number, number, 3, 4, 5)
     expected = head + b"\x01" + records.PART_FORM.pack(*part) + names
-    assert records.pack_admitted(number, number, 3, 4, 5, (part,), names) == expected
+    assert records.pack_admitted(records.pack_ids(number, number, 3, 4), 5, (part,), names) == expected
 
 
 @given(LEASE, st.integers(0, 2**40), st.integers(0, 2**40))
@@ -28,7 +29,7 @@ def test_a_settlement_on_one_lease_is_laid_out_as_any_other(
     def packed(*parts: tuple[bytes, int]) -> bytes:
         counts = (tokens, 1, 2, 3)
         return records.pack_settled(
-            1, 2, 3, 4, latency, 200, 0, 0, 4, 5, 6, counts, 7, parts, b"\x01r\x01u", b"\x00"
+            IDS, latency, 200, 0, 0, 4, 5, 6, counts, 7, parts, b"\x01r\x01u", b"\x00"
         )
 
     one, two = packed(part), packed(part, part)
@@ -43,7 +44,7 @@ def test_a_settlement_on_one_lease_is_laid_out_as_any_other(
 
 def test_more_leases_than_a_record_holds_are_refused() -> None:
     with pytest.raises(ValueError, match="255"):
-        records.pack_admitted(1, 2, 3, 4, 5, ((bytes(16), 1),) * 256, b"")
+        records.pack_admitted(IDS, 5, ((bytes(16), 1),) * 256, b"")
 
 
 def test_methods_have_numbers() -> None:

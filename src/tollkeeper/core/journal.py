@@ -31,6 +31,7 @@ from tollkeeper.core.records import (
     Parts,
     pack_admitted,
     pack_caller,
+    pack_ids,
     pack_lease_closed,
     pack_settled,
     short,
@@ -145,21 +146,11 @@ def encode(record: Record) -> bytes:
     if isinstance(record, Caller):
         return pack_caller(record.call_id, record.sealed)
     names = short(record.route) + short(record.unit)
+    ids = pack_ids(record.call_id, record.key_id, record.customer_id, record.at)
     if isinstance(record, Admitted):
-        return pack_admitted(
-            record.call_id,
-            record.key_id,
-            record.customer_id,
-            record.at,
-            record.method,
-            record.parts,
-            names,
-        )
+        return pack_admitted(ids, record.method, record.parts, names)
     return pack_settled(
-        record.call_id,
-        record.key_id,
-        record.customer_id,
-        record.at,
+        ids,
         record.latency_us,
         record.status,
         record.outcome,

@@ -30,8 +30,14 @@ SETTLE_FORM: Final = struct.Struct("<BQQQQIHBBBQQIIIIQ")
 CLOSE_FORM: Final = struct.Struct("<B16sQQ")
 CALLER_FORM: Final = struct.Struct("<BQ72s")
 PART_FORM: Final = struct.Struct("<16sQ")
-_ADMIT_ON_ONE: Final = struct.Struct("<BQQQQB" + "B16sQ")
-_SETTLE_ON_ONE: Final = struct.Struct("<BQQQQIHBBBQQIIIIQ" + "B16sQ")
+# The same forms as they are packed: what both records share, and the counts of tokens, are bytes already.
+_IDS_FORM: Final = struct.Struct("<QQQQ")
+_TOKENS_FORM: Final = struct.Struct("<IIII")
+_NO_TOKENS: Final = bytes(_TOKENS_FORM.size)
+_ADMIT_ON_ANY: Final = struct.Struct("<B32sB")
+_SETTLE_ON_ANY: Final = struct.Struct("<B32sIHBBBQQ16sQ")
+_ADMIT_ON_ONE: Final = struct.Struct("<B32sB" + "B16sQ")
+_SETTLE_ON_ONE: Final = struct.Struct("<B32sIHBBBQQ16sQ" + "B16sQ")
 """With the one lease that nearly every call is held on."""
 ADMITTED: Final = 1
 SETTLED: Final = 2
@@ -61,24 +67,21 @@ def _pack_parts(parts: Parts) -> bytes:
     return bytes((len(parts),)) + b"".join([PART_FORM.pack(*part) for part in parts])
 
 
-def pack_admitted(
-    call_id: int, key_id: int, customer_id: int, at: int, method: int, parts: Parts, names: bytes
-) -> bytes:
+def pack_ids(call_id: int, key_id: int, customer_id: int, at: int) -> bytes:
+    """What both records of a call begin with, after their kind; packed once for both."""
+    return _IDS_FORM.pack(call_id, key_id, customer_id, at)
+
+
+def pack_admitted(ids: bytes, method: int, parts: Parts, names: bytes) -> bytes:
     """One ``Admitted`` record; ``names`` is ``short(route) + short(unit)``."""
     if len(parts) == 1:
         lease_id, units = parts[0]
-        return (
-            _ADMIT_ON_ONE.pack(ADMITTED, call_id, key_id, customer_id, at, method, 1, lease_id, units) + names
-        )
-    head = ADMIT_FORM.pack(ADMITTED, call_id, key_id, customer_id, at, method)
-    return head + _pack_parts(parts) + names
+        return _ADMIT_ON_ONE.pack(ADMITTED, ids, method, 1, lease_id, units) + names
+    return _ADMIT_ON_ANY.pack(ADMITTED, ids, method) + _pack_parts(parts) + names
 
 
-def pack_settled(  # noqa: PLR0913 - a record of seventeen fields, packed once per call
-    call_id: int,
-    key_id: int,
-    customer_id: int,
-    at: int,
+def pack_settled(  # noqa: PLR0913 - a record of many fields, packed once per call
+    ids: bytes,
     latency_us: int,
     status: int,
     outcome: int,
@@ -93,16 +96,15 @@ def pack_settled(  # noqa: PLR0913 - a record of seventeen fields, packed once p
     model: bytes = b"\x00",
 ) -> bytes:
     """One ``Settled`` record; ``names`` as for an admission, ``model`` is ``short(model)``."""
-    given, made, read, written = tokens if max(tokens) <= U32 else tuple([min(n, U32) for n in tokens])
     latency_us = min(latency_us, U32)
+    counts = _NO_TOKENS
+    if tokens[0] or tokens[1] or tokens[2] or tokens[3]:
+        counts = _TOKENS_FORM.pack(*[min(count, U32) for count in tokens])
     if len(parts) == 1:
         lease_id, units = parts[0]
         head = _SETTLE_ON_ONE.pack(
             SETTLED,
-            call_id,
-            key_id,
-            customer_id,
-            at,
+            ids,
             latency_us,
             status,
             outcome,
@@ -110,34 +112,15 @@ def pack_settled(  # noqa: PLR0913 - a record of seventeen fields, packed once p
             method,
             bytes_in,
             bytes_out,
-            given,
-            made,
-            read,
-            written,
+            counts,
             unpaid,
             1,
             lease_id,
             units,
         )
         return head + names + model
-    head = SETTLE_FORM.pack(
-        SETTLED,
-        call_id,
-        key_id,
-        customer_id,
-        at,
-        latency_us,
-        status,
-        outcome,
-        flags,
-        method,
-        bytes_in,
-        bytes_out,
-        given,
-        made,
-        read,
-        written,
-        unpaid,
+    head = _SETTLE_ON_ANY.pack(
+        SETTLED, ids, latency_us, status, outcome, flags, method, bytes_in, bytes_out, counts, unpaid
     )
     return head + _pack_parts(parts) + names + model
 

@@ -7,7 +7,7 @@ from typing import Final
 from tollkeeper.core import limits as speed
 from tollkeeper.core.charges import Outcome, charge
 from tollkeeper.core.meters import NO_TOKENS, Reading
-from tollkeeper.core.records import STREAMED, Parts, pack_admitted, pack_settled, short
+from tollkeeper.core.records import STREAMED, Parts, pack_admitted, pack_ids, pack_settled, short
 from tollkeeper.gate.directory import Key
 from tollkeeper.gate.lease_book import Holds
 from tollkeeper.gate.routes import Route
@@ -22,10 +22,9 @@ class AlreadySettled(Exception):
 
 
 class Call:
-    """A call while it runs; ``began_us`` is of the monotonic clock, ``at_us`` of the clock on the wall."""
+    """A call while it runs; ``began_us`` is of the monotonic clock."""
 
     __slots__ = (
-        "at_us",
         "began_us",
         "bytes_in",
         "bytes_out",
@@ -33,6 +32,7 @@ class Call:
         "costs",
         "held",
         "holds",
+        "ids",
         "key",
         "method",
         "names",
@@ -53,7 +53,8 @@ class Call:
         self.names: bytes = key.grant.allowed[route.index]
         self.holds: Holds = ()
         self.began_us = 0
-        self.at_us = 0
+        self.ids: bytes = b""
+        """Numbers and instant, as both records of the call have them."""
         self.bytes_in = 0
         self.bytes_out = 0
         self.streamed = False
@@ -63,7 +64,6 @@ class Call:
         """The record of the admission."""
         self.holds = holds
         self.began_us = mono_us
-        self.at_us = now_us
         key = self.key
         parts: Parts
         if len(holds) == 1:
@@ -71,9 +71,8 @@ class Call:
             parts = ((lease.id, part),)
         else:
             parts = tuple([(lease.id, part) for lease, part in holds])
-        return pack_admitted(
-            self.call_id, key.key_id, key.customer.customer_id, now_us, self.method, parts, self.names
-        )
+        self.ids = pack_ids(self.call_id, key.key_id, key.customer.customer_id, now_us)
+        return pack_admitted(self.ids, self.method, parts, self.names)
 
     def settle(self, outcome: int, status: int, latency_us: int) -> bytes:
         """Charge by the charge table, give the rest of the hold back, and give the record of it."""
@@ -106,10 +105,7 @@ class Call:
                 key.customer.allowance.give_back(key.limits, self.costs, used)
         parts, unpaid = key.purse.settle(self.holds, units)
         return pack_settled(
-            self.call_id,
-            key.key_id,
-            key.customer.customer_id,
-            self.at_us,
+            self.ids,
             latency_us,
             status,
             outcome,

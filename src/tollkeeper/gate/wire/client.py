@@ -246,8 +246,8 @@ class Client(Gatherer):
         else:
             self.refuse_after_journal(code)
 
-    def answer_head(self, fields: bytes, framing: bytes, call: Call) -> bytes:
-        """The head of the upstream's answer, as the client gets it."""
+    def answer_head(self, fields: bytes, framing: bytes, call: Call, body: bytes) -> bytes:
+        """The head of the upstream's answer, as the client gets it, and ``body`` after it."""
         engine = self.engine
         self.answered = True
         if self.mode == IN_BODY or engine.draining:
@@ -261,6 +261,7 @@ class Client(Gatherer):
                 admission.limit_fields(call.key, engine.mono_us),
                 self.cors,
                 b"\r\n\r\n" if self.flags & heads.KEEP else b"\r\nConnection: close\r\n\r\n",
+                body,
             )
         )
 

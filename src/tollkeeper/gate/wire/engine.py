@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 NO_TERMS = GateTerms(shop="", routes=(), upstreams=())
 JOURNAL_RETRY_S: Final = 0.25
+_TWO_DIGITS: Final = [b"%02x" % number for number in range(256)]
 
 
 class Engine:
@@ -79,6 +80,8 @@ class Engine:
         self.own_paths = own_paths(())
         self.models: dict[str, ModelTerms] = {}
         self.request_prefix: bytes = request_prefix(gate_id).encode()
+        self._id_block = -1
+        self._id_start: bytes = b""
         self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
         self.reason = ""
         """Why the key just looked at is not active."""
@@ -155,8 +158,11 @@ class Engine:
         return self.last_call_id
 
     def request_id(self, call_id: int) -> bytes:
-        """The public id of a request."""
-        return b"%b%016x" % (self.request_prefix, call_id)
+        """The public id of a request: of 256 in a row only the last two digits differ."""
+        if call_id >> 8 != self._id_block:
+            self._id_block = call_id >> 8
+            self._id_start = b"%b%014x" % (self.request_prefix, self._id_block)
+        return self._id_start + _TWO_DIGITS[call_id & 255]
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the tick, and keep hold of it."""

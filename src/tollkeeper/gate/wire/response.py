@@ -119,13 +119,12 @@ class Response(Link):
             framing = b"" if self.bare else heads.CHUNKED_FIELD
         if self.bare if reframed else flags & heads.UNTIL_CLOSE:
             client.flags &= ~heads.KEEP
-        head = client.answer_head(fields, framing, call)
         if self.reading is None and self.left and self.left == len(rest):  # all of it is here, and no more
             call.bytes_out = self.left
             self.left = 0
-            self.finish(head + rest)
+            self.finish(client.answer_head(fields, framing, call, rest))
         else:
-            self.on_body(rest, head)
+            self.on_body(rest, client.answer_head(fields, framing, call, b""))
 
     def _interim(self, status: int, fields: bytes, rest: bytes) -> None:
         """An answer that is not the final one: 100 ends here, others go on to the client."""
