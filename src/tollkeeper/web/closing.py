@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from tollkeeper.core.policy_schema import Policy
 from tollkeeper.flows import erasure
-from tollkeeper.privacy import periods, policy_queries
+from tollkeeper.privacy import forgetting, periods, policy_queries
 
 
 @never_cache
@@ -38,6 +39,18 @@ def closing(request: HttpRequest, number: str, secret: str) -> HttpResponse:
     return render(request, "policy/erasure.html", {"closing": found, **_shown(found)})
 
 
+def _rules(policy: Policy, receipt: forgetting.Receipt | None) -> list[str]:
+    """The rules by which something of this person stays: not those that ended with the account."""
+    kept = set(receipt.kept) if receipt is not None else set()
+    return sorted(
+        {
+            row.rule
+            for row in periods.stays(policy)
+            if row.column.rpartition(".")[0] in kept and policy.keep[row.rule].trigger != "closure"
+        }
+    )
+
+
 def _shown(found: erasure.Closing) -> dict[str, Any]:
     policy = policy_queries.get_current().policy
     known = policy.recipients
@@ -50,7 +63,7 @@ def _shown(found: erasure.Closing) -> dict[str, Any]:
         "told": [
             (known[one.processor].name if one.processor in known else one.processor, one) for one in duties
         ],
-        "rules": [policy.keep[name] for name in sorted({row.rule for row in periods.stays(policy)})],
+        "rules": [policy.keep[name] for name in _rules(policy, receipt)],
         "clocks": policy.clocks,
     }
 

@@ -13,6 +13,7 @@ from tollkeeper.privacy import proof_runs, reviews
 from tollkeeper.sales import queries as sales
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.desk.waiting import waiting_for
 
 
 @require_safe
@@ -24,6 +25,7 @@ def today(request: HttpRequest) -> HttpResponse:
         request,
         "desk/today.html",
         {
+            "waiting": waiting_for(request.user, timezone.now().date()),
             "held": sales.recent_orders(20, review_only=True),
             "failed": delivery.failed_deliveries(20),
             "dead": kit.dead_jobs(20),
