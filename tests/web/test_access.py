@@ -33,6 +33,7 @@ POST_ONLY = {
     "desk_order_refund",
     "desk_order_transfer",
     "desk_order_unspent",
+    "desk_plan",
     "desk_statement",
     "desk_coupon_cancel",
     "desk_transfer_assign",
@@ -66,9 +67,10 @@ ELSEWHERE = (
     "console_privacy_claim",
     "console_webhook",
     "desk_webhook",
+    "desk_relay",
 )
 """Prefixes of names whose rooms test their own pages, or whose behaviour is the library's."""
-LISTS = {"console_webhooks", "desk_webhooks"}
+LISTS = {"console_webhooks", "desk_relays", "desk_webhooks"}
 
 
 def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
@@ -122,6 +124,7 @@ def addresses(story: Story) -> dict[str, str]:
         "desk_order_clear": [story.number],
         "desk_order_refund": [story.number],
         "desk_order_unspent": [story.number],
+        "desk_plan": ["pro", "offer"],
         "console_give_back": [story.number],
         "desk_customer": [order.customer],
         "desk_customer_units": [order.customer],

@@ -21,6 +21,10 @@ INVENTORY = {
             "created_at": Plain("time"),
         },
     ),
+    "catalog.Withheld": Model(
+        path="nobody: the operator's switch of a plan",
+        columns={"slug": Plain("config"), "since": Plain("time")},
+    ),
     "catalog.ShopSnapshot": Model(path="nobody: the shop's own offer", columns=_SNAPSHOT),
     "catalog.GateSnapshot": Model(path="nobody: the shop's own routes", columns=_SNAPSHOT),
 }

@@ -28,6 +28,16 @@ class PlanVersion(models.Model):
         return f"{self.slug} v{self.version}"
 
 
+class Withheld(models.Model):
+    """A plan that is on offer and must not be bought for now, because an operator says so."""
+
+    slug = models.CharField(max_length=40, primary_key=True)
+    since = EpochField()
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class ShopSnapshot(models.Model):
     """The shop as offered from ``created_at`` on; the newest row holds. JSON of ``facts.ShopFacts``."""
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from tollkeeper.catalog.facts import ShopFacts, decode_shop_facts
-from tollkeeper.catalog.models import GateSnapshot, PlanVersion, ShopSnapshot
+from tollkeeper.catalog.models import GateSnapshot, PlanVersion, ShopSnapshot, Withheld
 from tollkeeper.core.terms import (
     GateTerms,
     LineTerms,
@@ -49,6 +49,11 @@ def list_plans(language: str | None = None) -> tuple[PlanTerms, ...]:
     rows = PlanVersion.objects.filter(slug__in=[slug for slug, _ in offered]).only("slug", "version", "terms")
     bodies = {(row.slug, row.version): row.terms for row in rows}
     return tuple(_localised(_plan(bodies[key]), language) for key in offered)
+
+
+def withheld() -> frozenset[str]:
+    """Slugs of the plans that an operator withholds from sale."""
+    return frozenset(Withheld.objects.values_list("slug", flat=True))
 
 
 def get_plan(slug: str, language: str | None = None, *, version: int | None = None) -> PlanTerms:

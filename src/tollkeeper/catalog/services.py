@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from tollkeeper.catalog import publish, shopfile
 from tollkeeper.catalog.facts import ShopFacts
-from tollkeeper.catalog.models import GateSnapshot, PlanVersion, ShopSnapshot
+from tollkeeper.catalog.models import GateSnapshot, PlanVersion, ShopSnapshot, Withheld
 from tollkeeper.core import terms
 
 
@@ -46,6 +47,16 @@ def load_shop(folder: Path) -> Shop:
         version, new_gate = _snapshot(GateSnapshot, gate)
         changed = new_shop or new_gate or PlanVersion.objects.count() != before
     return Shop(facts=facts, gate_version=version, changed=changed)
+
+
+def withhold(slug: str, now: dt.datetime) -> None:
+    """Let nobody buy a plan until :func:`offer_again`; what was sold goes on."""
+    Withheld.objects.get_or_create(slug=slug, defaults={"since": now})
+
+
+def offer_again(slug: str) -> None:
+    """Let a plan be bought again."""
+    Withheld.objects.filter(slug=slug).delete()
 
 
 def _plan_version(plan: terms.PlanTerms) -> int:

@@ -1,6 +1,6 @@
 """One table of addresses; each face brings its own."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.i18n import set_language
 
 from tollkeeper.web import brand, checkout, contact, dev_mail, errors, health, status, storefront
@@ -23,6 +23,7 @@ from tollkeeper.web.console import (
 from tollkeeper.web.desk import coupons, customers, deliveries, jobs, tickets, today
 from tollkeeper.web.desk import money as desk_money
 from tollkeeper.web.desk import orders as desk_orders
+from tollkeeper.web.desk import relays as desk_relays
 from tollkeeper.web.desk import units as desk_units
 
 handler400 = errors.bad_request
@@ -144,6 +145,20 @@ urlpatterns = [
     path("desk/webhooks/<str:number>/", webhooks.desk_webhook, name="desk_webhook"),
     path("desk/deliveries/", deliveries.delivery_list, name="desk_deliveries"),
     path("desk/customers/<str:public_id>/units/", desk_units.customer_units, name="desk_customer_units"),
+    path("desk/relays/", desk_relays.relay_list, name="desk_relays"),
+    re_path(
+        r"^desk/relays/(?P<name>[a-z0-9-]+)/(?P<deed>look|stop|start)/$",
+        desk_relays.relay_do,
+        name="desk_relay",
+    ),
+    re_path(
+        r"^desk/relays/keys/(?P<delivery_id>\d+)/(?P<deed>look|align)/$",
+        desk_relays.key_do,
+        name="desk_relay_key",
+    ),
+    re_path(
+        r"^desk/plans/(?P<plan>[a-z0-9-]+)/(?P<deed>withhold|offer)/$", desk_relays.plan_do, name="desk_plan"
+    ),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),
     path("desk/tickets/", tickets.ticket_list, name="desk_tickets"),

@@ -148,6 +148,7 @@ INVENTORY = {
             "version": Plain("config"),
             "wallet": Plain("amount"),
             "promised": Plain("amount"),
+            "stopped": Plain("state"),
         },
     ),
 }

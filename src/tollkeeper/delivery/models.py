@@ -205,6 +205,8 @@ class TargetState(models.Model):
     version = models.CharField(max_length=60, default="")
     wallet = models.BigIntegerField(null=True)
     promised = models.BigIntegerField(default=0)
+    stopped = models.BooleanField(default=False, db_default=False)
+    """An operator has stopped all keys there."""
 
     def __str__(self) -> str:
         return self.name

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from django.db.models import Count, F
 
 from tollkeeper.core.terms import KeyTerms, decode_key_terms
 from tollkeeper.delivery.caps import cut_under, unspent_units
 from tollkeeper.delivery.directory import live_terms
 from tollkeeper.delivery.keyring import Own, best
 from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, Snapshot, TargetState
-from tollkeeper.delivery.relays import Desire, Led, desired, desired_many, leaders, live_leaders, mark, wish
+from tollkeeper.delivery.relays import (
+    LIVE,
+    Desire,
+    Led,
+    desired,
+    desired_many,
+    leaders,
+    live_leaders,
+    mark,
+    wish,
+)
 
 __all__ = [
     "DeliveryRow",
@@ -41,12 +52,14 @@ __all__ = [
     "get_delivery",
     "leaders",
     "list_keys",
+    "live_keys_by_target",
     "live_leaders",
     "mark",
     "odd_snapshots",
     "owner_of_key",
     "recent_deliveries",
     "targets",
+    "unaligned",
     "unspent_units",
     "wish",
 ]
@@ -86,6 +99,7 @@ class TargetRow:
     version: str
     wallet: int | None
     promised: int
+    stopped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +245,19 @@ def find_unrevealed(customer_id: int) -> DeliveryRow | None:
     return rows[0] if rows else None
 
 
+def unaligned(limit: int = 100) -> list[DeliveryRow]:
+    """Deliveries whose key at a relay is not known to be as it should be."""
+    behind = Delivery.objects.filter(wanted__gt=F("aligned")).exclude(handle="")
+    return _deliveries(behind.order_by("-pk")[:limit])
+
+
+def live_keys_by_target() -> dict[str, int]:
+    """How many keys of each relay something live stands behind."""
+    live = Delivery.objects.filter(state__in=LIVE).exclude(target="").exclude(handle="")
+    counted = live.values("target").annotate(n=Count("label", distinct=True))
+    return dict(counted.values_list("target", "n"))
+
+
 def failed_deliveries(limit: int = 100) -> list[DeliveryRow]:
     """Deliveries that an operator has to look at, latest first."""
     return _deliveries(Delivery.objects.filter(state="failed").order_by("-pk")[:limit])
@@ -329,4 +356,5 @@ def _target(row: TargetState) -> TargetRow:
         version=row.version,
         wallet=row.wallet,
         promised=row.promised,
+        stopped=row.stopped,
     )

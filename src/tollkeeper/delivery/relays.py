@@ -132,6 +132,8 @@ def keep_made(delivery_id: int, *, handle: str, sealed: str) -> None:
     delivery.handle, delivery.sealed_secret, delivery.sealed_choice = handle, sealed, None
     delivery.save(update_fields=["handle", "sealed_secret", "sealed_choice"])
     _note(delivery_id, "key ready")
+    if TargetState.objects.filter(name=delivery.target, stopped=True).exists():
+        want(Q(pk=delivery_id))
 
 
 @transaction.atomic
@@ -185,11 +187,14 @@ def desired_many(delivery_ids: Iterable[int]) -> dict[int, Desire]:
     owners = {chain[0].customer_id for chain in chains.values()}
     stops = Suspension.objects.filter(customer_id__in=owners, key__isnull=True)
     stopped = set(stops.values_list("customer_id", flat=True))
+    shut = set(TargetState.objects.filter(stopped=True).values_list("name", flat=True))
     now, found = timezone.now(), {}
     for chain in chains.values():
         made = [row for row in chain if row.handle]
         if made and made[-1].pk in wanted:
-            found[made[-1].pk] = _desire(made[-1], chain, now, stopped=made[-1].customer_id in stopped)
+            found[made[-1].pk] = _desire(
+                made[-1], chain, now, stopped=made[-1].customer_id in stopped or made[-1].target in shut
+            )
     return found
 
 
@@ -254,6 +259,21 @@ def _anew(delivery: Delivery, used: int) -> None:
     delivery.save()
     _note(delivery.pk, f"made anew {delivery.attempt}")
     enqueue("remake_key", f"remake:{delivery.pk}:{delivery.attempt}", delivery_id=delivery.pk)
+
+
+@transaction.atomic
+def stop_target(name: str, *, stopped: bool) -> int:
+    """Stop all keys at a relay, or let them go on; answers how many. New ones are born stopped."""
+    never = {"probed_at": timezone.now(), "open": False, "reason": "not_asked"}
+    TargetState.objects.get_or_create(name=name, defaults=never)
+    TargetState.objects.filter(name=name).update(stopped=stopped)
+    return want(Q(target=name, state__in=LIVE))
+
+
+@transaction.atomic
+def align_again(delivery_id: int) -> int:
+    """Have one key brought in line once more; answers 0 if it is at no relay."""
+    return want(Q(pk=delivery_id))
 
 
 @transaction.atomic

@@ -35,6 +35,7 @@ from tollkeeper.delivery.keys import (
 )
 from tollkeeper.delivery.relays import (
     Gone,
+    align_again,
     aligned,
     intend,
     keep_made,
@@ -43,6 +44,7 @@ from tollkeeper.delivery.relays import (
     raise_cap,
     replace,
     seal_secret,
+    stop_target,
     want,
 )
 from tollkeeper.delivery.snapshots import keep_snapshot, keep_snapshots
@@ -55,6 +57,7 @@ __all__ = [
     "NoKey",
     "NothingDelivered",
     "Own",
+    "align_again",
     "aligned",
     "create_key",
     "cut_cap",
@@ -87,6 +90,7 @@ __all__ = [
     "set_expiry",
     "set_terms",
     "stop_line",
+    "stop_target",
     "suspend_keys",
     "tenant",
     "touch_keys",

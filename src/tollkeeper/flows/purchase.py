@@ -18,8 +18,7 @@ from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.terms import PlanTerms, TrialTerms
-from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import announcing, receipts
+from tollkeeper.flows import announcing, receipts, selling
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of, return_url
 from tollkeeper.flows.reconcile import clear_review, reconcile
@@ -119,8 +118,7 @@ def start_order(
         raise sales.CannotOrder("not_sold")
     terms = catalog.get_plan(plan, language)
     offered = catalog.get_price(plan, price)
-    relay = delivery.find_target(terms.target) if terms.target else None
-    if relay is not None and not relay.open:
+    if selling.why_unsold(terms):
         raise sales.CannotOrder("not_sold")
     now = timezone.now()
     with transaction.atomic():

@@ -201,12 +201,23 @@ def _targets() -> list[str]:
 def probe_relays(context: Context) -> None:
     """Ask each relay what it can do; one that does not answer sells nothing new, and goes on running."""
     for name in _targets():
-        try:
-            facts, reason = provisioner(name).probe(), ""
-        except ProvisionerError as error:
-            facts, reason = None, getattr(error, "code", "no_answer")
-        if not delivery.keep_probe(name, facts, reason):
-            log.warning("nothing new is sold from %s: %s", name, reason or "wallet")
+        _probe(name)
+
+
+def _probe(name: str) -> None:
+    try:
+        facts, reason = provisioner(name).probe(), ""
+    except ProvisionerError as error:
+        facts, reason = None, getattr(error, "code", "no_answer")
+    if not delivery.keep_probe(name, facts, reason):
+        log.warning("nothing new is sold from %s: %s", name, reason or "wallet")
+
+
+@job("look_at_relay", purpose="delivery", attempts=3)
+def look_at_relay(context: Context, target: str) -> None:
+    """Probe a relay and compare all its keys, because an operator asked."""
+    _probe(target)
+    sweep(target)
 
 
 @schedule("sweep_relays", every_s=600)

@@ -145,6 +145,7 @@ def desk(request: HttpRequest) -> tuple[Group, ...]:
                 _item(request, _("Money"), "desk_money", "banknote"),
                 _item(request, _("Coupons and codes"), "desk_coupons", "ticket-percent"),
                 _item(request, _("Deliveries"), "desk_deliveries", "truck"),
+                _item(request, _("Relays"), "desk_relays", "network"),
                 _item(request, _("Customers"), "desk_customers", "users"),
                 _item(request, _("Letters"), "desk_tickets", "mail"),
                 _item(request, _("Privacy"), "desk_privacy", "shield"),

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.terms import GateTerms, LimitTerms, PlanTerms, PriceTerms, RouteTerms
+from tollkeeper.flows import selling
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class PlanCard:
     price: PriceTerms
     others: tuple[PriceTerms, ...]
     limit: LimitTerms | None
+    sold: bool = True
 
     @property
     def free(self) -> bool:
@@ -30,11 +32,15 @@ class PlanCard:
 def plan_cards(language: str | None = None) -> tuple[PlanCard, ...]:
     """The plans on offer, with the price in the shop's own currency first."""
     currency = catalog.current_shop().currency
-    cards = []
+    cards, unsold = [], selling.unsold()
     for plan in catalog.list_plans(language or get_language()):
         prices = sorted(plan.prices, key=lambda price: price.currency != currency)
         limits = plan.key.limits
-        cards.append(PlanCard(plan, prices[0], tuple(prices[1:]), limits[0] if limits else None))
+        cards.append(
+            PlanCard(
+                plan, prices[0], tuple(prices[1:]), limits[0] if limits else None, plan.slug not in unsold
+            )
+        )
     return tuple(cards)
 
 

@@ -1,0 +1,52 @@
+"""What is for sale at this moment: an operator may withhold a plan, a relay may be shut or stopped."""
+
+from __future__ import annotations
+
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.terms import PlanTerms
+from tollkeeper.delivery import queries as delivery
+from tollkeeper.delivery import services as verbs
+from tollkeeper.flows import relaying
+from tollkeeper.kit.jobs import enqueue
+
+
+def unsold() -> dict[str, str]:
+    """Plan → why it is not sold now: ``withheld``, ``stopped`` (its relay's keys) or ``shut`` (its relay)."""
+    withheld, targets = _switches()
+    return {plan.slug: word for plan in catalog.list_plans() if (word := _why(plan, withheld, targets))}
+
+
+def why_unsold(plan: PlanTerms) -> str:
+    """Why one plan is not sold now: a word of :func:`unsold`, or empty."""
+    return _why(plan, *_switches())
+
+
+def _switches() -> tuple[frozenset[str], dict[str, delivery.TargetRow]]:
+    return catalog.withheld(), {row.name: row for row in delivery.targets()}
+
+
+def _why(plan: PlanTerms, withheld: frozenset[str], targets: dict[str, delivery.TargetRow]) -> str:
+    if plan.slug in withheld:
+        return "withheld"
+    relay = targets.get(plan.target)
+    if relay is None:
+        return ""
+    return "stopped" if relay.stopped else "" if relay.open else "shut"
+
+
+def stop_relay(name: str) -> int:
+    """Stop every key at a relay, and its sale; answers how many keys. Raises ``relaying.NoTarget``."""
+    relaying.provisioner(name)
+    return verbs.stop_target(name, stopped=True)
+
+
+def start_relay(name: str) -> int:
+    """Let the keys at a relay go on; answers how many."""
+    relaying.provisioner(name)
+    return verbs.stop_target(name, stopped=False)
+
+
+def look_at_relay(name: str, mark: str) -> None:
+    """Have a relay probed, and all its keys compared with the book. ``mark`` names the wish, once."""
+    relaying.provisioner(name)
+    enqueue("look_at_relay", f"look:{name}:{mark}", target=name)

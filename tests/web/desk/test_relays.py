@@ -1,0 +1,118 @@
+"""Relays on the desk: what they say, what is for sale, and the switches."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from tests.services.money import price_of
+from tests.web.console.test_relays import sold as sold
+from tests.web.story import Story, Strict
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.terms import TargetTerms
+from tollkeeper.delivery import queries, registry
+from tollkeeper.delivery import services as delivery
+from tollkeeper.delivery.models import Delivery, Snapshot, TargetState
+from tollkeeper.delivery.provisioners import Facts
+from tollkeeper.flows import purchase
+from tollkeeper.kit.models import Job
+from tollkeeper.sales import services as sales
+
+
+@pytest.fixture
+def relay(story: Story, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A relay in the shop's file, played by nobody."""
+    shop = catalog.current_shop()
+    shop.targets["relay"] = TargetTerms("relay", "litellm", "https://relay.example", "X", resale_allowed=True)
+    with registry.stand_in("relay", object()):  # type: ignore[arg-type]
+        yield
+    shop.targets.pop("relay")
+
+
+def page(story: Story) -> str:
+    text = story.client(story.staff).get(reverse("desk_relays")).content.decode()
+    assert Strict(text).wrong == []
+    return text
+
+
+def press(story: Story, name: str, *arguments: object) -> str:
+    answer = story.client(story.staff).post(reverse(name, args=arguments), follow=True)
+    return answer.content.decode()
+
+
+def probe(wallet: int | None = None, reason: str = "") -> None:
+    facts = Facts("1.2", "USD", frozenset(), chooses_secret=True, reads_secret=True, wallet=wallet)
+    delivery.keep_probe("relay", None if reason else facts, reason)
+
+
+def test_a_shop_without_relays_says_so(story: Story) -> None:
+    assert "No relays" in page(story)
+
+
+def test_what_a_relay_says_is_shown(story: Story, relay: None, sold: Delivery) -> None:
+    assert "not asked yet" in page(story)
+    probe(wallet=40_000_000)
+    text = page(story)
+    for words in ("open", "resale allowed", "25% of it promised", "1.2"):
+        assert words in text, words
+
+
+@pytest.mark.parametrize(
+    ("reason", "wallet", "words"),
+    [
+        ("", 9_999_999, "fill it up"),
+        ("credential", None, "correct the environment variable"),
+        ("no_answer", None, "does not answer"),
+    ],
+)
+def test_why_nothing_is_sold_and_what_to_do(
+    story: Story, relay: None, sold: Delivery, reason: str, wallet: int | None, words: str
+) -> None:
+    probe(wallet, reason)
+    assert words in page(story)
+
+
+def test_the_switch_of_a_product(story: Story) -> None:
+    assert "Nobody can buy it now" in press(story, "desk_plan", "pack-10k", "withhold")
+    with pytest.raises(sales.CannotOrder):
+        purchase.start_order(story.till.customer(), "pack-10k", price_of("pack-10k"))
+    assert "Not for sale at the moment" in story.client().get(reverse("plans")).content.decode()
+    assert "for sale again" in press(story, "desk_plan", "pack-10k", "offer")
+    assert purchase.start_order(story.till.customer(), "pack-10k", price_of("pack-10k"))
+    assert story.client(story.staff).post("/desk/plans/no-such/offer/").status_code == 404
+
+
+def test_the_switch_of_all_keys_at_a_relay(story: Story, relay: None, sold: Delivery) -> None:
+    probe()
+    assert "Stopped: 1 keys" in press(story, "desk_relay", "relay", "stop")
+    assert "all keys stopped" in page(story)
+    desire = queries.desired(sold.pk)
+    assert desire is not None
+    assert not desire.enabled
+    assert Job.objects.filter(kind="align_key").count() == 1
+    probe()
+    assert TargetState.objects.get().stopped, "a probe opens nothing that a person has stopped"
+    assert "1 keys go on" in press(story, "desk_relay", "relay", "start")
+    assert story.client(story.staff).post("/desk/relays/none/stop/").status_code == 404
+
+
+def test_a_relay_is_asked_on_wish(story: Story, relay: None) -> None:
+    assert "is being asked" in press(story, "desk_relay", "relay", "look")
+    assert Job.objects.filter(kind="look_at_relay").count() == 1
+
+
+def test_odd_keys_and_those_behind_have_one_right_action(story: Story, relay: None, sold: Delivery) -> None:
+    now = timezone.now() - dt.timedelta(minutes=5)
+    Snapshot.objects.create(delivery=sold, as_of=now, enabled=True, cap=10, used=3, odd="fell")
+    Delivery.objects.filter(pk=sold.pk).update(wanted=2, aligned=1)
+    text = page(story)
+    assert "use fell" in text
+    assert "Not yet as wished" in text
+    assert "is being asked" in press(story, "desk_relay_key", sold.pk, "look")
+    assert "being brought in line" in press(story, "desk_relay_key", sold.pk, "align")
+    assert Job.objects.filter(kind="sync_key").count() == 1
+    assert Job.objects.filter(kind="align_key").count() == 1
