@@ -17,6 +17,10 @@ from tollkeeper.config import environment
 from tollkeeper.config.environment import SECRETS, Environment
 
 
+class Note(Exception):
+    """Something works less well than it could; the installation is sound."""
+
+
 def doctor() -> None:
     """Look over this installation: Python, folder, secrets, tables, shop, checks.
 
@@ -32,12 +36,15 @@ def doctor() -> None:
         _shop,
         _gate,
         _running,
+        _paper,
     )
     failed = 0
     for check in checks:
         name = check.__name__.lstrip("_")
         try:
             typer.echo(f"ok    {name:<8} {check(env)}")
+        except Note as note:
+            typer.echo(f"note  {name:<8} {note}")
         except Exception as error:
             failed += 1
             said = (
@@ -118,6 +125,20 @@ def _shop(env: Environment) -> str:
     from tollkeeper.catalog.queries import current_shop
 
     return f"the book knows the shop {current_shop().brand}"
+
+
+def _paper(env: Environment) -> str:
+    start()
+    from tollkeeper.catalog.queries import current_shop
+    from tollkeeper.payments import paper
+
+    missing = paper.unwritable(current_shop().languages)
+    if missing:
+        raise Note(
+            f"no font for {', '.join(missing)}: letters in it go out without a PDF; install one "
+            f"(`apt-get install fonts-noto-cjk`) or put its files into {env.home / 'fonts'}"
+        )
+    return "documents can be written in every language of the shop"
 
 
 def _running(env: Environment) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import typst
+from django.conf import settings
 
 from tollkeeper.core.einvoice import factur_x
-from tollkeeper.payments.paper.words import texts
+from tollkeeper.payments.paper import facturx
+from tollkeeper.payments.paper.words import WORDS, texts
 from tollkeeper.payments.queries import Receipt
 
 FOLDER = pathlib.Path(__file__).parent
@@ -32,6 +35,29 @@ def render(receipt: Receipt, buyer: dict[str, str] | None = None) -> bytes:
     return _compiled(json.dumps({**facts, "fonts": FONTS}, sort_keys=True), _xml(receipt, buyer or {}))
 
 
+def unwritable(languages: Iterable[str]) -> list[str]:
+    """Those of the languages for whose documents no font is there; ``HOME/fonts`` is looked into, too."""
+    return [name for name in languages if not _writable(WORDS.get(name.split("-")[0], WORDS["en"]))]
+
+
+def _writable(words: dict[str, str]) -> bool:
+    text = json.dumps("".join(sorted(set("".join(words.values())))), ensure_ascii=False)
+    fonts = "(" + ", ".join(json.dumps(name) for name in FONTS) + ")"
+    source: Any = f"#set text(font: {fonts})\n#{text}".encode()
+    try:
+        typst.compile(source, root=str(FOLDER), font_paths=_fonts(), pdf_standards=["a-3b"], timestamp=0)
+    except typst.TypstError as error:
+        if "could not be displayed" in str(error):
+            return False
+        raise
+    return True
+
+
+def _fonts() -> list[str]:
+    """Where an operator may put fonts without touching the system."""
+    return [str(settings.ENV.home / "fonts")]
+
+
 def _xml(receipt: Receipt, buyer: dict[str, str]) -> str:
     return factur_x({**receipt.facts, "kind": receipt.kind, "number": receipt.number}, buyer)
 
@@ -46,6 +72,7 @@ def _compiled(facts: str, xml: str) -> bytes:
             source,
             root=str(FOLDER),
             sys_inputs=inputs,
+            font_paths=_fonts(),
             pdf_standards=["a-3b"],
             timestamp=issued,
         )
@@ -53,4 +80,4 @@ def _compiled(facts: str, xml: str) -> bytes:
         if "could not be displayed" in str(error):
             raise NoFont(str(error)) from error
         raise
-    return bytes(made)
+    return facturx.named(bytes(made)) if xml else bytes(made)
