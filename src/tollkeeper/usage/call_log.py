@@ -23,11 +23,18 @@ class DayRow:
     client_errors: int
     server_errors: int
     units: int
+    latency_us: int = 0
+    """Of all calls together."""
 
     @property
     def calls(self) -> int:
         """All calls of the day."""
         return self.ok + self.client_errors + self.server_errors
+
+    @property
+    def mean_ms(self) -> float | None:
+        """Mean duration; None on a day without calls."""
+        return self.latency_us / 1000 / self.calls if self.calls else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,11 @@ class CallRow:
     bytes_out: int
     model: str
 
+    @property
+    def place(self) -> str:
+        """Where the line stands in the log; calls of several gates arrive in any order."""
+        return f"{to_micros(self.called_at)}-{self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -80,10 +92,12 @@ def daily_usage(customer_id: int, days: int = 30) -> list[DayRow]:
     rows = (
         Day.objects.filter(customer_id=customer_id, day__gte=first)
         .values("day")
-        .annotate(a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"))
+        .annotate(
+            a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"), d=Sum("units"), e=Sum("latency_us")
+        )
         .order_by()
     )
-    found = {row["day"]: DayRow(row["day"], row["a"], row["b"], row["c"], row["d"]) for row in rows}
+    found = {row["day"]: DayRow(row["day"], row["a"], row["b"], row["c"], row["d"], row["e"]) for row in rows}
     wanted = (first + dt.timedelta(days=n) for n in range(days))
     return [found.get(day, DayRow(day, 0, 0, 0, 0)) for day in wanted]
 
@@ -113,15 +127,21 @@ def recent_calls(
     customer_id: int,
     limit: int = 50,
     *,
-    before_id: int | None = None,
+    before: str = "",
     key_id: int | None = None,
     route: str = "",
     errors_only: bool = False,
 ) -> list[CallRow]:
-    """The call log, latest first."""
+    """The call log, latest first; ``before`` is the :attr:`CallRow.place` of a line. Raises ``ValueError``.
+
+    Pages by instant and number, so that no line is missed or shown twice, whichever gate's
+    journal comes in meanwhile.
+    """
     calls = Call.objects.filter(customer_id=customer_id)
-    if before_id is not None:
-        calls = calls.filter(pk__lt=before_id)
+    if before:
+        at_us, _, number = before.partition("-")
+        at = from_micros(int(at_us))
+        calls = calls.filter(called_at__lte=at).exclude(called_at=at, pk__gte=int(number))
     if key_id is not None:
         calls = calls.filter(key_id=key_id)
     if route:

@@ -24,7 +24,7 @@ class Filters(forms.Form):
     outcome = forms.ChoiceField(
         label=_("Outcome"), required=False, choices=[("", _("All")), ("errors", _("Errors only"))]
     )
-    before = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+    before = forms.RegexField(r"\A\d{1,16}-\d{1,18}\Z", required=False, widget=forms.HiddenInput)
 
     def __init__(self, request: HttpRequest, keys: list[delivery.KeyRow]) -> None:
         super().__init__(request.GET, auto_id="filter_%s")
@@ -45,7 +45,7 @@ def call_log(request: HttpRequest, customer_id: int) -> HttpResponse:
     calls = usage.recent_calls(
         customer_id,
         _PAGE + 1,
-        before_id=wanted.get("before"),
+        before=wanted.get("before", ""),
         key_id=wanted.get("key"),
         route=wanted.get("route", ""),
         errors_only=wanted.get("outcome") == "errors",
@@ -58,8 +58,8 @@ def call_log(request: HttpRequest, customer_id: int) -> HttpResponse:
             "filters": filters,
             "filtered": any(wanted.get(name) for name in ("key", "route", "outcome")),
             "calls": shown,
-            "older": shown[-1].id if len(calls) > _PAGE else None,
-            "paged": wanted.get("before") is not None,
+            "older": shown[-1].place if len(calls) > _PAGE else None,
+            "paged": bool(wanted.get("before")),
             "key_names": {key.id: key.name for key in keys},
             "paths": paths(),
         },

@@ -48,7 +48,7 @@ def period_of(request: HttpRequest) -> int:
 
 def tiles(days: Sequence[DayRow], before: Sequence[DayRow], routes: Sequence[RouteRow]) -> tuple[Figure, ...]:
     """The tiles above the chart: a period (``days``), the one before it, its routes."""
-    return (_calls(days, before), _success(days, before), _duration(routes), _spent(days))
+    return (_calls(days, before), _success(days, before), _duration(days, routes), _spent(days))
 
 
 def _calls(days: Sequence[DayRow], before: Sequence[DayRow]) -> Figure:
@@ -69,10 +69,13 @@ def _success(days: Sequence[DayRow], before: Sequence[DayRow]) -> Figure:
     return Figure(_("Success rate"), percent(share), note, mood, spark)
 
 
-def _duration(routes: Sequence[RouteRow]) -> Figure:
+def _duration(days: Sequence[DayRow], routes: Sequence[RouteRow]) -> Figure:
     mean_ms = mean_latency_ms(routes)
     note = _("no calls yet") if mean_ms is None else _("measured at the gate")
-    return Figure(_("Mean duration"), ms(mean_ms), note)
+    # a day without calls has no duration: the line goes on where it was
+    running = list(accumulate((day.mean_ms for day in days), lambda last, now: last if now is None else now))
+    spark = _line([value or 0.0 for value in running])
+    return Figure(_("Mean duration"), ms(mean_ms), note, spark=spark)
 
 
 def _spent(days: Sequence[DayRow]) -> Figure:
