@@ -11,7 +11,7 @@ from redis import Redis
 
 from tollkeeper.core.limits import Limit
 from tollkeeper.core.terms import LimitTerms
-from tollkeeper.gate.allowance import Allowance, Waiter, carried_over, fair_share, share_of
+from tollkeeper.gate.allowance import Allowance, Peers, Waiter, carried_over, fair_share, share_of
 from tollkeeper.gate.directory import Customer
 from tollkeeper.gate.shared import SCRIPT
 
@@ -218,6 +218,18 @@ def test_fair_shares_are_no_more_than_the_whole(gates: int, amount: int, burst: 
     assert part.amount >= 1
     assert share_of(0, gates) == 0
     assert share_of(burst + 1, gates) * gates <= max(burst + 1, gates)
+
+
+def test_gates_are_counted_for_a_while_after_their_last_lease() -> None:
+    peers = Peers()
+    assert not peers.seen(0, 1.0)
+    assert peers.seen(2, 2.0)
+    assert peers.gates == 3
+    assert not peers.seen(1, 30.0)
+    assert not peers.seen(2, 40.0)
+    assert not peers.seen(0, 99.0)
+    assert peers.seen(0, 101.0)
+    assert peers.gates == 1
 
 
 def test_what_was_used_stays_used_when_shares_change() -> None:

@@ -239,6 +239,21 @@ def test_a_gate_that_never_reached_valkey_is_not_ready(new_stage: NewStage) -> N
     assert b" 503 " in gate.page("/readyz")[:20]
 
 
+def test_several_gates_without_valkey_apply_their_shares(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.publish()
+    gates = [stage.run_gate(f"gate-{n}") for n in (1, 2)]
+    free = known(gates, stage, 1000)
+    key = known(gates, stage, 100, limits=(LimitTerms("day", "requests", 10, 86_400),))
+    for gate in gates:
+        assert b"\ntollkeeper_gate_limits_shared -1\n" in gate.page("/metrics")
+        assert statuses(gate.talk(request(free, "/n"))) == [200]  # each draws a lease, which the other sees
+    for gate in gates:
+        wait_for(lambda gate=gate: b"\ntollkeeper_gate_limits_shared 0\n" in gate.page("/metrics"))
+        assert b"1/2 of every limit" in gate.page("/readyz")
+    assert flood(gates, key, 64)[200] == 10
+
+
 def test_an_address_that_is_none_is_refused(new_stage: NewStage) -> None:
     stage = new_stage()
     gate = RunningGate(stage, "gate-1", {"REDIS_URL": "valhalla://nowhere"})

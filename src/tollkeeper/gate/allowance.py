@@ -34,6 +34,8 @@ FRESH_US = 1_000_000
 RENEW_US = 2_000_000
 SLOT_TTL_US = 6_000_000
 """Slots of a gate that tells nothing for so long count no more."""
+REMEMBERED_S = 60.0
+"""A gate that holds no leases any more is counted for so long."""
 AT_ONCE = 32
 """Waiting calls that one question may bring."""
 
@@ -57,6 +59,27 @@ def carried_over(old: Limit, new: Limit, mono_us: int) -> Limit:
     if debt > 0:
         new.arrival = (mono_us + -(-debt // old.parts)) * new.parts
     return new
+
+
+class Peers:
+    """How many gates there are where none can be asked, by the leases in the book."""
+
+    def __init__(self) -> None:
+        self.gates = 1
+        self._seen_at = 0.0
+
+    def seen(self, others: int, now: float) -> bool:
+        """Take in how many other gates hold leases; True if the number of gates has changed.
+
+        A gate counts for a while after its last lease: it comes back with its customers.
+        """
+        before = self.gates
+        if others + 1 >= self.gates:
+            self._seen_at = now
+            self.gates = others + 1
+        elif now - self._seen_at > REMEMBERED_S:
+            self.gates = others + 1
+        return self.gates != before
 
 
 class Shared:

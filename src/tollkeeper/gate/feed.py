@@ -13,6 +13,7 @@ from tollkeeper.gate.directory import EntryRow
 
 INTERVAL_S = 0.25
 BATCH = 20_000
+GATES_S = 1.0
 LOG_KEYS_S = 15.0
 """How often the keys of logs are read: they are made days ahead."""
 
@@ -44,8 +45,15 @@ class Feed(threading.Thread):
         self._version = 0
         self._key_id = 0
         self._snapshot = -1
+        self._gate_id = ""
+        self._on_gates: Callable[[int], None] | None = None
+        self._gates_at = 0.0
         self._log_keys: list[tuple[int, bytes]] = []
         self._log_keys_at = -LOG_KEYS_S
+
+    def watch_gates(self, gate_id: str, on_gates: Callable[[int], None]) -> None:
+        """Also tell, about once a second, how many other gates hold leases. Before :meth:`start`."""
+        self._gate_id, self._on_gates = gate_id, on_gates
 
     def stop(self) -> None:
         """End after the present poll."""
@@ -75,6 +83,7 @@ class Feed(threading.Thread):
             self._on_snapshot(int(newest), body)
             self._snapshot = newest
         self._poll_log_keys(self._book)
+        self._poll_gates(self._book)
         while True:
             rows: list[EntryRow] = self._book.rows(
                 "SELECT key_id, digest, customer_id, tenant, state, reason, terms, expires_at, version"
@@ -101,6 +110,18 @@ class Feed(threading.Thread):
             self._on_log_keys(keys)
             self._log_keys = keys
         self._log_keys_at = time.monotonic()
+
+    def _poll_gates(self, book: Book) -> None:
+        if self._on_gates is None or time.monotonic() - self._gates_at < GATES_S:
+            return
+        [(count,)] = book.rows(
+            "SELECT count(DISTINCT gate_id) FROM usage_lease"
+            " WHERE state = 'open' AND expires_at > ? AND gate_id <> ?",
+            time.time_ns() // 1000,
+            self._gate_id,
+        )
+        self._on_gates(int(count))
+        self._gates_at = time.monotonic()
 
     def _drop(self) -> None:
         if self._book is not None:

@@ -13,6 +13,7 @@ import time
 import msgspec
 
 from tollkeeper.core.terms import decode_gate_terms
+from tollkeeper.gate.allowance import Peers
 from tollkeeper.gate.book import Book, open_book
 from tollkeeper.gate.callers import Callers
 from tollkeeper.gate.directory import EntryRow
@@ -60,6 +61,9 @@ class Gate:
             name = f"{options.gate_id}:{journal.epoch_us}"
             self.engine.shared = shared.SharedSpeed(self.engine, options.redis_url, name, options.pepper)
         self.feed = Feed(self._connect, self._entries, self._snapshot, self._log_keys, self._round)
+        self.peers = Peers()
+        if not options.redis_url:
+            self.feed.watch_gates(options.gate_id, self._gates)
         self.health = Checker(self.engine)
         self.feed_seen_at = 0.0
         self.feed_trouble = "not read yet"
@@ -147,6 +151,18 @@ class Gate:
         self.callers.renew(time.time_ns() // 1000)
         self.engine.agreement = self.callers.agreement
 
+    def _gates(self, others: int) -> None:
+        self.loop.call_soon_threadsafe(self._note_gates, others)
+
+    def _note_gates(self, others: int) -> None:
+        """Other gates lend from this book, and limits cannot be shared with them."""
+        if self.peers.seen(others, self.engine.clock()):
+            if self.engine.stale:
+                self.engine.begin_tick()
+            gates = self.peers.gates
+            log.warning("%d gates, and no REDIS_URL: this one applies 1/%d of every limit", gates, gates)
+            self.engine.directory.share_out(gates, self.engine.mono_us)
+
     def _round(self, trouble: str) -> None:
         self.loop.call_soon_threadsafe(self._note_round, trouble)
 
@@ -212,7 +228,9 @@ class Gate:
         return exposition(self.engine.metrics, self._gauges(), well)
 
     def _how_ready(self) -> str:
-        shared = self.engine.shared
+        shared, gates = self.engine.shared, self.peers.gates
+        if shared is None and gates > 1:
+            return f"ready; {gates} gates and no REDIS_URL, so 1/{gates} of every limit is applied here"
         if shared is None or not shared.lost:
             return "ready"
         return f"ready; Valkey is lost ({shared.trouble}), so 1/{shared.gates} of every limit is applied here"
@@ -237,9 +255,12 @@ class Gate:
             "directory_version": ("Version of the newest key entry.", engine.directory.version),
             "limits_shared": (
                 "1 if limits hold over all gates, 0 if each applies its share, -1 if this gate is alone.",
-                -1 if shared is None else int(not shared.lost),
+                (-1 if self.peers.gates == 1 else 0) if shared is None else int(not shared.lost),
             ),
-            "gates": ("Gates that share limits, at the last look.", 1 if shared is None else shared.gates),
+            "gates": (
+                "Gates that share limits, at the last look.",
+                self.peers.gates if shared is None else shared.gates,
+            ),
             "shared_questions": ("Questions to Valkey.", 0 if shared is None else shared.asked),
             "shared_failures": ("Times Valkey did not answer.", 0 if shared is None else shared.failures),
             "compiled": (
