@@ -8,17 +8,11 @@ Also on PostgreSQL where TOLLKEEPER_DRILL_DATABASE_URL names an empty database.
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -30,8 +24,8 @@ from samples.fakestripe.store import Store
 from tollkeeper import flows
 from tollkeeper.accounts import services as accounts
 from tollkeeper.catalog import queries as catalog
-from tollkeeper.config import environment
 from tollkeeper.core.rehearsal import Figure, Outcome, Scene
+from tollkeeper.drills._second_book import play_there
 from tollkeeper.drills._shop import open_shop
 from tollkeeper.flows import purchase
 from tollkeeper.flows.reconcile import reconcile
@@ -43,7 +37,6 @@ from tollkeeper.payments.registry import stand_in
 from tollkeeper.sales import queries as sales
 
 SUMMARY = "Orders per second and worker, and the cost of a look at an order in a small and in a large book."
-SECOND_BOOK = "TOLLKEEPER_DRILL_DATABASE_URL"
 SECRET = "whsec_bench"
 PLAN = "pack-10k"
 FEW = 1_000
@@ -52,10 +45,6 @@ FLAT = 1.5
 """A look in the large book may cost this many times one in the small book."""
 SLACK_MS = 0.5
 """What a clock of a busy machine may add to a figure of a few milliseconds."""
-_ELSEWHERE = (
-    "import sys, django; django.setup(); from bench.orders import measure_elsewhere;"
-    " measure_elsewhere(*sys.argv[1:])"
-)
 
 
 class Stand:
@@ -115,10 +104,9 @@ class Stand:
 
 def run(scene: Scene) -> Outcome:
     """Figures of this book, and with ``pg_`` before them those of PostgreSQL, if there is one."""
-    figures = measure(scene)
+    figures = play(scene)
     ok = _flat(figures)
-    if url := os.environ.get(SECOND_BOOK, ""):
-        other = _elsewhere(url, scene)
+    if other := play_there(__name__, scene):
         ok = ok and _flat(other)
         figures |= {f"pg_{name}": value for name, value in other.items()}
     return Outcome(ok, figures)
@@ -131,7 +119,7 @@ def _flat(figures: dict[str, Figure]) -> bool:
     )
 
 
-def measure(scene: Scene) -> dict[str, Figure]:
+def play(scene: Scene) -> dict[str, Figure]:
     """Measure in the book of this process."""
     many, orders = (MANY_QUICK, 10) if scene.quick else (MANY, 200)
     open_shop()
@@ -177,28 +165,3 @@ def _sweep() -> None:
     payments.unfinished_events(now)
     sales.expiring_orders(now)
     job_runner.claim(["reconcile_order"])
-
-
-def _elsewhere(url: str, scene: Scene) -> dict[str, Figure]:
-    home = scene.home / "second"
-    environment.create_secrets(home)
-    given = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "TOLLKEEPER_HOME": str(home),
-        "TOLLKEEPER_KEYSTORE": str(home / "keystore.sqlite3"),
-    }
-    command = [sys.executable, "-c", _ELSEWHERE, str(home), str(scene.seed), scene.size]
-    done = subprocess.run(command, env=given, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(
-            f"the benchmark on the database of {SECOND_BOOK} did not end: is it there, and empty?"
-        )
-    return dict(json.loads(done.stdout))
-
-
-def measure_elsewhere(home: str, seed: str, size: str) -> None:
-    """The other process: writes its figures to stdout as JSON."""
-    if connection.introspection.table_names():
-        sys.exit(f"the database of {SECOND_BOOK} is not empty: give a scratch one")
-    sys.stdout.write(json.dumps(measure(Scene(Path(home), int(seed), size))))
