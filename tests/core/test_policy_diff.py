@@ -158,3 +158,10 @@ def test_a_word_diff_is_of_words_and_of_single_chinese_characters():
         ("new", "百"),
         ("same", "天"),
     )
+
+
+def test_what_newly_passes_through_is_a_material_change() -> None:
+    start = TEXT.index("[passing.contents]")
+    before = TEXT[:start] + TEXT[TEXT.index("# ------", start) :]
+    (found,) = diff(read_policy(before), POLICY)
+    assert (found.path, found.reason) == (("passing", "contents"), "category")

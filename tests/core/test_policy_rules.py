@@ -119,8 +119,8 @@ def mistakes(*changes: tuple[str, str], text: str = TEXT) -> dict[str, str]:
             "must be IE",
         ),
         (
-            'sources = ["you"]\nkeep = ["account", "tax"]',
-            'sources = ["you", "you"]\nkeep = ["account", "tax"]',
+            'sources = ["you"]\nkeep = ["account"]',
+            'sources = ["you", "you"]\nkeep = ["account"]',
             'categories."account.email".sources',
             "twice",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,22 @@ def test_the_policy_is_read_where_the_shop_is(tmp_path: Path) -> None:
     found = policy_names(tmp_path / "policy.toml")
     assert found == PolicyNames({"a": (frozenset("p"), frozenset("x"))}, frozenset(), {"x": "row"})
     assert "accounts.User" in installed_models()
+
+
+def test_a_period_that_nothing_is_kept_by_is_refused() -> None:
+    names = policy_names()
+    assert checks.unused_periods(inventory(), names) == []
+    more = replace(names, triggers={**names.triggers, "for_fun": "row"})
+    (found,) = checks.unused_periods(inventory(), more)
+    assert found.id == "privacy.E10"
+    assert "for_fun" in str(found.msg)
+    purposes, rules = names.categories["account.nickname"]
+    odd = {**names.categories, "account.nickname": (purposes, rules | {"tax", "security"})}
+    errors = checks.unused_periods(inventory(), replace(names, categories=odd))
+    assert [error.id for error in errors] == ["privacy.E10"] * 2
+
+
+@pytest.mark.parametrize("shop", ["twtapi", "gettoken"])
+def test_each_shop_names_the_periods_that_are_used_and_no_others(shop: str) -> None:
+    path = Path(__file__).resolve().parents[2] / "shops" / shop / "policy.toml"
+    assert checks.unused_periods(inventory(), policy_names(path)) == []

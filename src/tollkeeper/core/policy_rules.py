@@ -161,6 +161,9 @@ def _recipients(policy: Policy) -> Iterator[Finding]:
             yield Finding((*path, "transfer", "reference"), "must name the decision or the clauses")
         if recipient.transfer.tool == "clauses" and recipient.transfer.until is None:
             yield Finding((*path, "transfer", "until"), "is required: when the assessment is looked at again")
+    for name, passing in policy.passing.items():
+        yield from _known(("passing", name, "to"), passing.to, policy.recipients, "recipient")
+        yield from _known(("passing", name, "purposes"), passing.purposes, policy.purposes, "purpose")
     for name, place in policy.transfers.places.items():
         if place.holder is not None:
             at = ("transfers", "places", name, "holder")

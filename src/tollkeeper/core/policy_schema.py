@@ -225,6 +225,16 @@ class Retention(Node):
     inactive_months: Annotated[int, Field(ge=6, le=60)]
 
 
+class Passing(Node):
+    """Data that goes through to recipients and is not stored: no column may hold it."""
+
+    title: Words
+    text: Words
+    purposes: Annotated[Many[Name], Field(min_length=1)]
+    to: Annotated[Many[Name], Field(min_length=1)]
+    """The recipients to whom it is passed on."""
+
+
 class Planned(Node):
     """A review of the audit plan: what people look at, and how often at least."""
 
@@ -254,6 +264,7 @@ class Policy(Node):
     duties: dict[Name, Duty] = Field(default_factory=dict)
     categories: Annotated[dict[Name, Category], Field(min_length=1)]
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    passing: dict[Name, Passing] = Field(default_factory=dict)
     sharing: Sharing
     recipients: dict[Name, Recipient]
     transfers: Transfers

@@ -10,10 +10,11 @@ class PrivacyConfig(AppConfig):
     system_checks = (checks.declared, checks.stored)
 
     def ready(self) -> None:
-        from tollkeeper.kit import egress  # noqa: PLC0415 - models exist only now
+        from tollkeeper.kit import egress, log_keys  # noqa: PLC0415 - models exist only now
         from tollkeeper.privacy import processors, restrictions  # noqa: PLC0415
         from tollkeeper.privacy.discovery import scope_reads  # noqa: PLC0415
 
+        checks.BY_LOGS.update(log_keys.RULES.values())
         scope_reads()
         egress.use_register(processors.register)
         egress.add_stop(restrictions.stop)

@@ -1,10 +1,11 @@
-"""What refuses the boot: columns, keep rules and categories that do not fit together (E1 to E9).
+"""What refuses the boot: columns, keep rules and categories that do not fit together (E1 to E10).
 
 E1 a column no inventory names (or a named one that does not exist); E2 no way to the subject;
 E3 a category or purpose the policy does not have; E4 a category without a column; E5 no
 period, or one that nothing can carry out; E6 a column in the database that no model knows;
 E7 a JSON column without its keys; E8 a text form or search that shows personal values;
-E9 a sealed column that the database is asked to sort or compare.
+E9 a sealed column that the database is asked to sort or compare; E10 a period that the policy
+names and nothing is kept by.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from tollkeeper.privacy.discovery import (
 )
 
 _CANARY = "canary-7f3a9c51"
+BY_LOGS = {"jobs"}
+"""Periods of what is no column: work that is done, and lines of logs (added once models are loaded)."""
+LOGGED = frozenset({"technical.ip", "technical.times", "usage.calls"})
+"""Categories that lines of logs hold."""
 
 
 def _error(number: int, text: str, where: str) -> Error:
@@ -172,6 +177,24 @@ def check_all(found: Inventory, names: PolicyNames) -> list[Error]:
     return errors
 
 
+def unused_periods(found: Inventory, names: PolicyNames) -> list[Error]:
+    """E10: keep rules that no column, log or work follows, and those of a category that none of its
+    columns does: a page that names a period nobody uses says more than is true."""
+    used: dict[str, set[str]] = {}
+    for entry in found.models.values():
+        for name, column in entry.personal.items():
+            if (keep := entry.keep_of(name)) is not None:
+                used.setdefault(column.category, set()).add(keep.rule)
+    errors = []
+    for rule in sorted(names.triggers.keys() - BY_LOGS - {one for rules in used.values() for one in rules}):
+        errors.append(_error(10, "nothing is kept by this period", f"policy keep {rule!r}"))
+    for category, (_, rules) in names.categories.items():
+        logged = BY_LOGS if category in LOGGED else set[str]()
+        for rule in sorted(rules - used.get(category, set()) - logged):
+            errors.append(_error(10, f"no column of it is kept by {rule!r}", f"policy category {category!r}"))
+    return errors
+
+
 def check_tables(found: Inventory, alias: str) -> list[Error]:
     """E6: tables and columns of one database that no model and no inventory knows."""
     known: dict[str, set[str]] = {
@@ -198,7 +221,7 @@ def check_tables(found: Inventory, alias: str) -> list[Error]:
 def declared(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     """Django's system check over inventories and policy."""
     try:
-        return [*check_all(inventory(), policy_names())]
+        return [*check_all(inventory(), policy_names()), *unused_periods(inventory(), policy_names())]
     except (BadInventory, OSError, tomllib.TOMLDecodeError) as mistake:
         return [_error(1, str(mistake), "privacy")]
 

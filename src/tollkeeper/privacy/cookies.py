@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from tollkeeper.core.policy_schema import Cookie, Policy
-from tollkeeper.privacy import choices, policy_queries
+from tollkeeper.privacy import choices, policy_queries, signals
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class PrivacySignal:
     """Hears ``Sec-GPC: 1`` as an opt-out from selling and sharing.
 
     ``request.gpc`` tells every page. For a person who is signed in it is noted in the ledger
-    once per session; without an account the signal itself, sent with every request, is enough.
+    once per session; of visitors without an account only their number is counted, by the day.
     """
 
     def __init__(self, get_response: Answer) -> None:
@@ -97,7 +98,10 @@ class PrivacySignal:
 
     def _note(self, request: HttpRequest) -> None:
         person = getattr(request, "user", None)
-        if person is None or not person.is_authenticated or request.session.get(_NOTED):
+        if person is None or not person.is_authenticated:
+            signals.count(timezone.now().date())
+            return
+        if request.session.get(_NOTED):
             return
         if not choices.opted_out(person.pk):
             choices.choose("opt_out", choices.GPC, subject=person.pk, source="gpc", text="Sec-GPC: 1")

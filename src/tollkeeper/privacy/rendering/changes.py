@@ -27,6 +27,7 @@ _PARTS = {
     "duties": "use",
     "categories": "collection",
     "sources": "collection",
+    "passing": "collection",
     "recipients": "sharing",
     "keep": "retention",
     "clocks": "rights",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tollkeeper.core.policy_nodes import Category, Purpose
-from tollkeeper.core.policy_schema import KeepRule, Policy
+from tollkeeper.core.policy_schema import KeepRule, Passing, Policy
 from tollkeeper.privacy.rendering.document import Block, Facts, Head, Line, Mark, Para, Table, line
 from tollkeeper.privacy.rendering.phrases import Phrases
 
@@ -31,6 +31,11 @@ def collection(policy: Policy, p: Phrases) -> list[Block]:
         if members:
             blocks.append(Head(p(f"group.{group}"), f"data-{group}"))
             blocks.append(Table(p(f"group.{group}"), heads, tuple(_row(policy, one, p) for one in members)))
+    if policy.passing:
+        blocks.append(Head(p("passing.title")))
+        heads = (p("head.kind"), p("head.used_for"), p("passing.to"), p("head.kept"))
+        rows = tuple(_passing(policy, one, p) for one in policy.passing.values())
+        blocks.append(Table(p("passing.title"), heads, rows))
     blocks.append(Head(p("data.not_collected")))
     blocks.append(Para(line(policy.collection.not_collected[p.language])))
     blocks.append(Head(p("head.sources")))
@@ -52,6 +57,15 @@ def _row(policy: Policy, category: Category, p: Phrases) -> tuple[Line, ...]:
         line(titles(policy, "sources", category.sources, p)),
         line(titles(policy, "purposes", category.purposes, p)),
         kept(policy, category, p),
+    )
+
+
+def _passing(policy: Policy, one: Passing, p: Phrases) -> tuple[Line, ...]:
+    return (
+        line(Mark(one.title[p.language]), p("mark.colon"), one.text[p.language]),
+        line(titles(policy, "purposes", one.purposes, p)),
+        line(p.semicolon.join(policy.recipients[name].name for name in one.to)),
+        line(p("passing.kept")),
     )
 
 

@@ -23,7 +23,9 @@ def countries(policy: Policy) -> list[str]:
 def recipients(policy: Policy, p: Phrases) -> list[Block]:
     """What is never done, then every recipient."""
     heads = (p("head.recipient"), p("head.task"), p("head.data"), p("head.where"), p("head.contract"))
-    rows = tuple(_recipient(policy, one, p) for one in policy.recipients.values() if one.role != "authority")
+    rows = tuple(
+        _recipient(policy, name, one, p) for name, one in policy.recipients.items() if one.role != "authority"
+    )
     return [
         Para(line(policy.sharing.never[p.language]), "note"),
         Para(line(policy.sharing.text[p.language])),
@@ -39,11 +41,13 @@ def recipients(policy: Policy, p: Phrases) -> list[Block]:
     ]
 
 
-def _recipient(policy: Policy, one: Recipient, p: Phrases) -> tuple[Line, ...]:
+def _recipient(policy: Policy, name: str, one: Recipient, p: Phrases) -> tuple[Line, ...]:
     if len(one.categories) == len(policy.categories):
         data = p("share.all")
     else:
-        data = titles(policy, "categories", one.categories, p) or p("mark.none")
+        data = titles(policy, "categories", one.categories, p)
+    passed = [p("passing.row", title=it.title[p.language]) for it in policy.passing.values() if name in it.to]
+    data = p.semicolon.join(filter(None, [data, *passed])) or p("mark.none")
     where = p.comma.join(map(p.country, (one.country, *one.countries)))
     contract = one.contract.reference
     if one.contract.until:
