@@ -20,6 +20,7 @@ from django.db import transaction
 from tollkeeper.accounts import queries
 from tollkeeper.accounts.models import Customer, User
 from tollkeeper.accounts.sessions import SessionStore
+from tollkeeper.core.cards import strike_cards
 from tollkeeper.kit import egress, mail
 from tollkeeper.kit.bound import normalise_email
 from tollkeeper.kit.purposes import serving
@@ -123,7 +124,7 @@ def set_nickname(user_id: uuid.UUID, nickname: str) -> None:
     if len(clean) > 40:
         raise Refused("A nickname has at most 40 characters.")
     user = User.objects.get(pk=user_id)
-    user.nickname = clean or None
+    user.nickname = strike_cards(clean)[:40] or None
     user.save(update_fields=["nickname"])
 
 

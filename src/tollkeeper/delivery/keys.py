@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tollkeeper.core import states
+from tollkeeper.core.cards import strike_cards
 from tollkeeper.core.keys import KeyText, digest, mint, redact
 from tollkeeper.core.terms import KeyTerms, encode
 from tollkeeper.delivery import relays
@@ -91,7 +92,7 @@ def clean_name(name: str) -> str:
         raise BadWish("name", "a key needs a name")
     if len(clean) > 60:
         raise BadWish("name", "a name has at most 60 characters")
-    return clean
+    return strike_cards(clean)[:60]
 
 
 @transaction.atomic

@@ -388,6 +388,7 @@ DEPENDS: dict[str, frozenset[str]] = {
     "T-09": frozenset({"T-26"}),  # tickets are among what is sealed
     "T-18": frozenset({"T-21"}),  # what one recipient gets is among what all get
     "T-19": frozenset({"T-21"}),
+    "T-30": frozenset({"T-33"}),  # what stays is looked at after an erasure
     "T-23": frozenset({"T-22"}),  # a page that does not answer cannot show its cookies
     "T-24": frozenset({"T-22", "T-23"}),
 }

@@ -244,6 +244,7 @@ DEPENDS_MORE: dict[str, frozenset[str]] = {
     "G-37": frozenset({"G-41"}),
     "G-38": frozenset({"G-41"}),
     "G-41": frozenset({"G-37", "G-38"}),
+    **dict.fromkeys(("G-39", "G-58"), frozenset({"G-59"})),  # the vault is looked at after an erasure
     **dict.fromkeys(("G-55", "G-56"), frozenset({"G-68"})),
     **dict.fromkeys(("G-59", "G-60", "G-62"), frozenset({"G-57", "G-63"})),
 }

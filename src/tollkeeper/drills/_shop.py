@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
+from tollkeeper import flows
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.flows import log_days
 from tollkeeper.flows.policy_change import load_policy
@@ -25,5 +26,6 @@ def open_shop() -> None:
     load_shop(settings.ENV.shop)
     load_policy(settings.ENV.shop / "policy.toml")
     log_days.prepare()
+    flows.register()  # before any fault: what a process knows of its work is not part of one
     running.load_probes()
     vouching.stand_in(timezone.now())

@@ -8,6 +8,7 @@ import re
 
 from django.db import transaction
 
+from tollkeeper.core.cards import strike_cards
 from tollkeeper.kit.sealed import ErasedText
 from tollkeeper.payments import statutory
 from tollkeeper.payments.models import Buyer, DocumentBuyer
@@ -124,4 +125,4 @@ def _clean(field: str, text: str, longest: int) -> str:
         raise BadBuyer(field, "this is needed on an invoice")
     if len(clean) > longest:
         raise BadBuyer(field, f"at most {longest} characters")
-    return clean
+    return strike_cards(clean)[:longest]

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.core import states
+from tollkeeper.core.cards import strike_cards
 from tollkeeper.kit import audit, sealed
 from tollkeeper.privacy import policy_queries
 from tollkeeper.privacy.models import MinorReport
@@ -47,7 +48,11 @@ def take(number: str, *, contact: str, account: str, words: str) -> str:
     """Keep a report under the number of its request; the secret of the link that confirms it."""
     secret = secrets.token_urlsafe(24)
     MinorReport.objects.create(
-        number=number, contact=contact, account=account or None, words=words or None, secret=_hash(secret)
+        number=number,
+        contact=contact,
+        account=account or None,
+        words=strike_cards(words) or None,
+        secret=_hash(secret),
     )
     return secret
 
