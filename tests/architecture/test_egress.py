@@ -30,6 +30,7 @@ MAY = {
     "kit/egress_mailbox.py": "the door to the mailbox that people write to",
     "kit/egress_pinned.py": "the door to addresses that customers name for their own webhooks",
     "payments/providers/stripe.py": "speaks through the session that the door gives it",
+    "payments/providers/_stripe_lists.py": "a part of the file above",
     "flows/reporters.py": "names the errors of the session that the door gives it",
     "delivery/registry.py": "names the errors of the session that the door gives it",
     "drills/_gates.py": "talks to gates that it started itself",
