@@ -231,3 +231,10 @@ def test_mails_are_files_in_text_and_html(client: Client, folder: Path) -> None:
     assert "text/plain" in text
     assert "text/html" in text
     assert "<style>" not in text
+
+
+@pytest.mark.parametrize(("browser", "language"), [("zh-CN", "zh-hans"), ("fr", "en"), ("en", "en")])
+def test_who_signs_up_is_written_to_in_the_language_of_the_page(browser: str, language: str) -> None:
+    said = {"email": "ada@example.org", "password1": "a-long-enough-phrase-7", "old_enough": "on"}
+    Client(headers={"Accept-Language": browser}).post("/accounts/signup/", said)
+    assert User.objects.get().language == language

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.translation import get_language
 
 from tollkeeper.accounts import queries
 from tollkeeper.kit import mail
@@ -18,6 +19,14 @@ from tollkeeper.kit.bound import normalise_email
 
 class AccountAdapter(DefaultAccountAdapter):
     """Mails as text and HTML in the shop's name; addresses in one form."""
+
+    def new_user(self, request: HttpRequest) -> Any:
+        """Somebody who signs up gets their mails in the language of the page, until they choose another."""
+        user: Any = super().new_user(request)
+        language = get_language() or ""
+        if language in dict(settings.LANGUAGES):
+            user.language = language
+        return user
 
     def clean_email(self, email: str) -> str:
         return normalise_email(super().clean_email(email))

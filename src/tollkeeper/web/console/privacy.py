@@ -10,15 +10,25 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.flows import copies as copy_flow
 from tollkeeper.flows import erasure
 from tollkeeper.kit import egress
-from tollkeeper.privacy import choices, copies, corrections, periods, policy_queries, requests, restrictions
+from tollkeeper.privacy import (
+    choices,
+    copies,
+    corrections,
+    erasing,
+    periods,
+    policy_queries,
+    requests,
+    restrictions,
+)
 from tollkeeper.privacy.copying import WHOLE, Span
+from tollkeeper.privacy.rendering import phrases
 from tollkeeper.web import copies as fetching
 from tollkeeper.web.access import again, for_customer
 
@@ -149,6 +159,16 @@ def choose(request: HttpRequest, customer_id: int) -> HttpResponse:
     return redirect("console_privacy")
 
 
+def _goes(subject: Any) -> list[tuple[str, int]]:
+    """What an erasure deletes: titles of tables with the person's rows."""
+    words = phrases.load("zh" if (get_language() or "").startswith("zh") else "en")
+    return [
+        (words.find(f"table.{step.label}") or step.label, step.rows)
+        for step in erasing.preview(subject)
+        if not step.stays
+    ]
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @again
 @for_customer
@@ -166,6 +186,7 @@ def close(request: HttpRequest, customer_id: int) -> HttpResponse:
     values = {
         "form": form,
         "kept": kept,
+        "goes": _goes(user.pk),
         "hours": policy.clocks.closure_cool_off_hours,
         "clocks": policy.clocks,
     }
