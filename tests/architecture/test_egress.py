@@ -39,6 +39,7 @@ MAY = {
     "cli/touring/caller.py": "plays a customer against our own gate",
     "cli/touring/models.py": "plays a customer who chats at our own gate and a stand-in's",
     "web/status.py": "looks whether our own processes answer",
+    "web/console/key_test.py": "asks our own gate what it says to a key",
     "proofs/context.py": "visits our own pages as a stranger",
     "proofs/security.py": "shakes hands with our own listeners",
 }

@@ -22,6 +22,8 @@ from tests.contracts.test_provisioners import Line
 from tests.samples.asgi import call
 from tests.services.lines import customer
 from tollkeeper.accounts.models import Customer
+from tollkeeper.catalog import services as catalog
+from tollkeeper.config import environment
 from tollkeeper.core.terms import GrantTerms, KeyTerms, LimitTerms, LineTerms, TargetTerms, encode
 from tollkeeper.delivery import queries, registry, services
 from tollkeeper.delivery.models import Delivery, Snapshot
@@ -394,3 +396,49 @@ def test_an_erased_customer_is_delivered_nothing(shop: Shop) -> None:
     Customer.objects.filter(pk=buyer).update(owner=None)
     assert work()[-1] == "dead"
     assert shop.labels == []
+
+
+@pytest.mark.parametrize("do", ["html", "error_200", "bad_secret", "drop_restrictions", "short_cap"])
+def test_what_is_wrong_for_good_is_never_shown_and_lies_with_the_operator(
+    shop: Shop, do: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(shop.relay, OpenRouter) and do == "drop_restrictions":
+        do = "short_cap"  # it has no other restriction than the cap
+    buyer = customer()
+    op = "secret" if do == "bad_secret" and shop.relay.chat_paths and isinstance(shop.relay, NewAPI) else "*"
+    if isinstance(shop.relay, NewAPI) and shop.relay.one:
+        op = "*"
+    shop.relay.faults.plan(Fault(op, do, times=10**6))
+    line = sell(buyer)
+    for _ in range(80):
+        context = job_runner.claim(KINDS)
+        if context is None:
+            break
+        job_runner.run(context)
+        Job.objects.filter(state="ready").update(run_at=timezone.now())
+    found = queries.find_delivery(line)
+    assert found is not None
+    assert found.state == "failed"
+    assert not found.revealable
+    assert queries.find_unrevealed(buyer) is None
+    assert [row.id for row in queries.failed_deliveries()] == [found.id]
+    assert Job.objects.get(kind="fulfil_line").state == "dead"
+    shop.relay.faults.clear()
+    assert not [key for key in shop.relay.keys.values() if shop.chat(key.secret)], "it works there"
+
+
+def test_a_relay_that_counts_in_another_money_sells_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying, "_counts_otherwise", lambda name, unit: (name, unit) == ("there", "USD"))
+    relaying.probe_relays(None)  # type: ignore[arg-type]
+    found = queries.find_target("there")
+    assert found is not None
+    assert (found.open, found.reason) == (False, "unit")
+
+
+def test_moneys_are_compared_with_what_the_shop_sells() -> None:
+    catalog.load_shop(environment.repository() / "shops" / "gettoken")
+    assert not relaying._counts_otherwise("relay", "USD")
+    assert relaying._counts_otherwise("relay", "CNY")
+    assert not relaying._counts_otherwise("another", "CNY"), "nothing is sold of it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 from django.utils import timezone
@@ -146,6 +146,14 @@ def sync_key(context: Context, delivery_id: int) -> None:
         _note(delivery_id, provisioner(row.target).read(row.handle))
 
 
+def lets_in(target: str, secret: str) -> bool:
+    """Whether a relay lets a key in, found by a call that costs nothing. Raises ``ProvisionerError``."""
+    relay = provisioner(target)
+    works: Callable[[str], bool] | None = getattr(relay, "works", None)
+    with egress.about(purpose="delivery"):
+        return works is not None and works(secret)
+
+
 def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
     """Have a key looked at on its customer's wish, or because its relay says so; see ``LOOK_AGAIN``."""
     moment = now or timezone.now()
@@ -204,9 +212,18 @@ def probe_relays(context: Context) -> None:
         _probe(name)
 
 
+def _counts_otherwise(name: str, unit: str) -> bool:
+    """Whether a relay counts in another money than what is sold of it: ten of one are not ten of the other."""
+    sold = catalog.current_shop().units
+    names = {grant.unit for plan in catalog.list_plans() if plan.target == name for grant in plan.grants}
+    moneys = {sold[one].currency for one in names if one in sold} - {None, ""}
+    return bool(moneys) and moneys != {unit}
+
+
 def _probe(name: str) -> None:
     try:
-        facts, reason = provisioner(name).probe(), ""
+        facts = provisioner(name).probe()
+        reason = "unit" if _counts_otherwise(name, facts.unit) else ""
     except ProvisionerError as error:
         facts, reason = None, getattr(error, "code", "no_answer")
     if not delivery.keep_probe(name, facts, reason):

@@ -17,6 +17,7 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.keys import KeyText
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery import services as verbs
+from tollkeeper.web import clients, snippets
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.console import relays
 from tollkeeper.web.storefront import example_route
@@ -170,11 +171,16 @@ def _shown(
     request: HttpRequest, customer_id: int, key_id: int | None, text: KeyText, base: str = ""
 ) -> HttpResponse:
     key = delivery.find_key(key_id, customer_id) if key_id else None
+    terms = catalog.gate_terms()
+    place = clients.at_relay(terms, base) if base else clients.at_gate(terms, settings.ENV.gate_url)
+    variable = snippets.variable(terms.shop)
     values = {
         "key": key,
         "key_text": text.text,
         "base": base,
-        "example": None if base else example_route(catalog.gate_terms()),
+        "variable": variable,
+        "client_settings": clients.settings_for(place, variable, terms.shop) if place else (),
+        "example": None if base or place else example_route(terms),
         "gate_url": settings.ENV.gate_url,
     }
     return render(request, "console/key_shown.html", values)
