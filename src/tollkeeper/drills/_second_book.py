@@ -56,4 +56,6 @@ def play_here(module: str, home: str, seed: str, size: str) -> None:
         sys.exit(f"the database of {VARIABLE} is not empty: give a scratch one")
     connections.close_all()
     found = importlib.import_module(module).play(Scene(Path(home), int(seed), size))
-    sys.stdout.write(json.dumps(asdict(found) if is_dataclass(found) else found))
+    sys.stdout.write(
+        json.dumps(asdict(found) if is_dataclass(found) and not isinstance(found, type) else found)
+    )
