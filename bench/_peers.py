@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import _stand
 
 _NGINX = """
-{modules}worker_processes 1; pid {run}/{name}.pid; error_log {run}/{name}.err crit; daemon off;
+{modules}{user}worker_processes 1; pid {run}/{name}.pid; error_log {run}/{name}.err crit; daemon off;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; client_max_body_size 64m;
@@ -152,6 +152,7 @@ def _nginx(
             http=http,
             location=location,
             modules=modules,
+            user=_stand.nginx_user(),
             streams=streams,
         )
     )

@@ -48,7 +48,7 @@ BODY = (
     '"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21}}'
 )
 UPSTREAM = """
-worker_processes 1; pid {run}/upstream.pid; error_log {run}/upstream.err crit; daemon off;
+{user}worker_processes 1; pid {run}/upstream.pid; error_log {run}/upstream.err crit; daemon off;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; server_tokens off; tcp_nodelay on;
@@ -93,6 +93,11 @@ def program(name: str) -> str:
     if found is None:
         raise NotHere(f"{name} is not installed")
     return found
+
+
+def nginx_user() -> str:
+    """Who nginx's workers are: whoever runs this, as the scratch folder is closed to all others."""
+    return "user root;\n" if os.geteuid() == 0 else ""
 
 
 def free_port() -> int:
@@ -240,7 +245,7 @@ def upstream(run: Path) -> Iterator[int]:
     (run / "www" / "mib").write_bytes(b"y" * 1024 * 1024)
     port = free_port()
     config = run / "upstream.conf"
-    config.write_text(UPSTREAM.format(run=run, port=port, body=BODY))
+    config.write_text(UPSTREAM.format(user=nginx_user(), run=run, port=port, body=BODY))
     command = [program("nginx"), "-p", str(run), "-c", str(config)]
     with running(command, port, LOAD_CORE, run / "upstream.out"):
         yield port

@@ -44,9 +44,8 @@ def _postgres() -> Postgres:
 
 
 def _prepare_environment() -> None:
-    for name in [
-        n for n in os.environ if n.startswith(("TOLLKEEPER_", "STRIPE_")) and n != "TOLLKEEPER_TEST_BOOK"
-    ]:
+    chosen = ("TOLLKEEPER_TEST_BOOK", "TOLLKEEPER_PURE", "TOLLKEEPER_COMPILED")
+    for name in [n for n in os.environ if n.startswith(("TOLLKEEPER_", "STRIPE_")) and n not in chosen]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
     os.environ.pop("REDIS_URL", None)

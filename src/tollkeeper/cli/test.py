@@ -1,4 +1,4 @@
-"""``tollkeeper test``: every test, on SQLite and on PostgreSQL."""
+"""``tollkeeper test``: every test, on SQLite and on PostgreSQL, with the gate compiled and plain."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ ORDER = "--randomly-seed=4711"
 """Shuffled, but the same in every whole run, so that a failure can be repeated; add your own for another."""
 
 
+PLAIN_GATE = tuple(
+    f"tests/gate/test_{name}.py" for name in ("wire", "wire_tunnel", "serve_calls", "serve_models")
+)
+"""What shows that the plain build does as the compiled one."""
+
+
 def test(context: typer.Context) -> None:
-    """Run the tests: all on SQLite, then those that use the book again on PostgreSQL.
+    """Run the tests: all on SQLite with the gate as it is compiled here, then those that use the book
+    again on PostgreSQL, and those that talk to the gate again with nothing of it compiled.
 
     Every core runs the tests of another file, up to four at once.
     Whatever you add goes to pytest, and then runs on SQLite alone;
@@ -29,19 +36,23 @@ def test(context: typer.Context) -> None:
     root = environment.repository()
     if not (root / "tests").is_dir():
         raise Refused("`test` needs a checkout of the source; this is an installed package")
+    runs: list[tuple[str, dict[str, str], list[str]]]
     if context.args:
-        runs = [(os.environ.get("TOLLKEEPER_TEST_BOOK", "sqlite"), context.args)]
+        runs = [("yours", {}, context.args)]
     else:
         at_once = str(min(os.cpu_count() or 1, MOST_AT_ONCE))
         side_by_side = ["--numprocesses", at_once, "--dist", "loadfile"]
+        subprocess.run([sys.executable, "-m", "tollkeeper.gate.build"], check=False)
+        sqlite, postgresql = {"TOLLKEEPER_TEST_BOOK": "sqlite"}, {"TOLLKEEPER_TEST_BOOK": "postgresql"}
         runs = [
-            ("sqlite", [ORDER, *COVERED, *side_by_side]),
-            ("postgresql", [ORDER, "-m", "django_db", *side_by_side]),
+            ("book on sqlite", sqlite, [ORDER, *COVERED, *side_by_side]),
+            ("book on postgresql", postgresql, [ORDER, "-m", "django_db", *side_by_side]),
+            ("plain gate", {**sqlite, "TOLLKEEPER_PURE": "1"}, [ORDER, *PLAIN_GATE, *side_by_side]),
         ]
     codes = []
-    for book, arguments in runs:
-        typer.echo(f"— tests, book on {book} —")
-        chosen = {**os.environ, "TOLLKEEPER_TEST_BOOK": book}
+    for name, settings, arguments in runs:
+        typer.echo(f"— tests, {name} —")
+        chosen = {**os.environ, **settings}
         command = [sys.executable, "-m", "pytest", *arguments]
         codes.append(subprocess.run(command, cwd=root, env=chosen, check=False).returncode)
     if any(codes):
