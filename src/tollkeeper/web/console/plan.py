@@ -36,7 +36,7 @@ class Choice:
 class CapForm(forms.Form):
     """The most that use beyond a plan may cost in a round, tax included."""
 
-    cap = forms.CharField(label=gettext_lazy("At most, for each round"), max_length=12)
+    cap = forms.CharField(label=gettext_lazy("At most, in each period"), max_length=12)
 
     def __init__(self, held: PlanView, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
