@@ -234,6 +234,8 @@ def test_after_the_erasure_the_link_shows_what_was_done(till: Till) -> None:
     ada, _ = person(till)
     number = erasure.close_account(ada, at_once=True)
     till.work()
+    assert not Job.objects.filter(state="dead").exists()
+    assert not Job.objects.exclude(error_class="").exists()
     path = "/" + erasure.link_to(number).split("/", 3)[3]
     text = Client().get(path).content.decode()
     assert "Your data is erased" in text

@@ -12,6 +12,8 @@ from tollkeeper.catalog.services import load_shop
 from tollkeeper.flows import erasure, rehearsing, restoring
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import backups, erasure_journal, lockdown
+from tollkeeper.kit.models import Job
+from tollkeeper.privacy import requests
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
 sqlite = pytest.mark.skipif(
@@ -69,3 +71,14 @@ def test_an_account_that_was_closed_since_is_closed_again() -> None:
     assert not user.is_active
     restoring.replay()
     assert len(restoring.requests.waiting_erasures(user.pk)) == 1
+
+
+def test_a_closing_that_was_taken_back_since_is_taken_back_again() -> None:
+    ada = accounts.create_person("ada@example.org", None).pk
+    number = erasure.close_account(ada)  # so it stands in the backup
+    erasure_journal.note(ada, timezone.now(), "withdrawn")  # and this happened afterwards
+    Job.objects.update(run_at=timezone.now())
+    restoring.replay()
+    assert User.objects.get(pk=ada).is_active
+    assert Job.objects.get(key=f"erase:{number}").state == "cancelled"
+    assert requests.waiting_erasures(ada) == []

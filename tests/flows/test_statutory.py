@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.services.money import Till
@@ -181,7 +181,8 @@ def test_after_the_period_the_years_key_is_destroyed(till: Till) -> None:
 def _document(number: str) -> int:
     order = Order.objects.get(number=number)
     facts = {"currency": "EUR", "total_minor": 1, "tax_minor": 0}
-    return documents.issue("receipt", "AGAIN", order.pk, facts, now=timezone.now())[0].pk
+    with transaction.atomic():
+        return documents.issue("receipt", "AGAIN", order.pk, facts, now=timezone.now())[0].pk
 
 
 def test_an_audit_keeps_its_year_from_running_out(till: Till) -> None:

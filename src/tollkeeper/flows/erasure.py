@@ -238,12 +238,16 @@ def secret_of(number: str) -> str:
     return Signer(salt="privacy.erasure").signature(number)
 
 
-def keep_account(number: str) -> None:
-    """Take a closing back: the account is as it was. Raises :class:`TooLate`."""
+def keep_account(number: str, *, late_too: bool = False) -> None:
+    """Take a closing back: the account is as it was. Raises :class:`TooLate`.
+
+    ``late_too`` is for a restored book whose owner had taken it back in time.
+    """
     with transaction.atomic():
         subject = requests.find_subject(number)
         waiting = job_queries.find_job(f"erase:{number}")
-        ready = waiting is not None and waiting.state == "ready" and waiting.run_at > timezone.now()
+        in_time = waiting is not None and (late_too or waiting.run_at > timezone.now())
+        ready = in_time and waiting is not None and waiting.state == "ready"
         if subject is None or waiting is None or not ready or not job_verbs.cancel_job(waiting.id):
             raise TooLate("This account cannot come back any more.")
         requests.answer_request(number, "withdrawn")

@@ -187,7 +187,7 @@ def unpause_plan(customer_id: int, number: str) -> None:
 def push_pause(context: Context, subscription_id: int, turn: int, rests: int) -> None:
     """Tell the provider whether a plan rests."""
     plan = sales_queries.get_plan(subscription_id)
-    if _overtaken("pause", plan, turn):
+    if plan.state == "cancelled" or _overtaken("pause", plan, turn):
         return
     provider = get_provider(plan.provider)
     with about_customer(plan.customer_id):
@@ -210,7 +210,7 @@ def _wish(customer_id: int, number: str, ends: bool) -> None:
 def push_wish(context: Context, subscription_id: int, turn: int, ends: int) -> None:
     """Tell the provider whether a plan goes on."""
     plan = sales_queries.get_plan(subscription_id)
-    if _overtaken("wish", plan, turn):
+    if plan.state == "cancelled" or _overtaken("wish", plan, turn):
         return
     provider = get_provider(plan.provider)
     with about_customer(plan.customer_id):

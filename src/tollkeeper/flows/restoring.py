@@ -67,7 +67,8 @@ def lock_if_restored() -> bool:
 def replay(now: dt.datetime | None = None) -> Replayed:
     """Carry out every erasure of the journal again, apply the periods, open the home.
 
-    Accounts that were closed since the backup are closed again. Doing it again does nothing.
+    Accounts that were closed since the backup are closed again, and a closing that was taken back
+    since is taken back again. Doing it again does nothing.
     """
     now = now or timezone.now()
     again = revived()
@@ -83,6 +84,9 @@ def replay(now: dt.datetime | None = None) -> Replayed:
             erasing.erase_rows(subject, line.kept)
         elif line.what == "asked" and not requests.waiting_erasures(subject):
             erasure.close_account(subject)
+        elif line.what == "withdrawn":
+            for number in requests.waiting_erasures(subject):
+                erasure.keep_account(number, late_too=True)
     account_verbs.end_all_sessions()
     due = sum(retention.run(now).values())
     left = revived()

@@ -7,7 +7,7 @@ from typing import Any
 
 from tollkeeper.core.settlement import SubscriptionFact
 from tollkeeper.core.terms import OffTerms
-from tollkeeper.payments.providers import BadEvent, Evidence, Item, Located, Missing, Refused
+from tollkeeper.payments.providers import BadEvent, Evidence, Item, Located, Missing, Refused, Taken
 
 
 class Local:
@@ -58,6 +58,10 @@ class Local:
     def contest(self, dispute: str, evidence: Evidence) -> None:
         """No bank takes anything back here."""
         raise Missing("no_disputes")
+
+    def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
+        """All there is stands in our own rows."""
+        return ()
 
     def forget(self, payer: str) -> None:
         """Nobody knows anybody."""
