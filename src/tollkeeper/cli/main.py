@@ -24,6 +24,7 @@ COMMANDS = (
     "prove",
     "attest",
     "review",
+    "stats",
     "export",
     "erase",
     "backup",

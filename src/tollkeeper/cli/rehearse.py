@@ -71,6 +71,8 @@ def _in_child(kind: str, name: str, size: str, seed: int) -> dict[str, Any]:
         "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
     }
     given.pop("DATABASE_URL", None)  # never the operator's own book
+    if book := given.get("TOLLKEEPER_REHEARSAL_BOOK"):  # an empty PostgreSQL database, named on purpose
+        given["DATABASE_URL"] = book
     command = [sys.executable, "-m", "tollkeeper.cli.rehearse", kind, name, size, str(seed), str(scratch)]
     try:
         subprocess.run(command, env=given, check=False)

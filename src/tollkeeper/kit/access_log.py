@@ -45,10 +45,15 @@ class Sealer:
 _sealer = Sealer()
 
 
-def note_access(address: str, facts: dict[str, Any], now: dt.datetime) -> None:
-    """Write a line of the access log; without the address where the book cannot be asked for a key."""
+def line(address: str, facts: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+    """What a line says; without the address where the book cannot be asked for a key."""
     try:
         sealed = _sealer.seal(address, now)
     except DatabaseError:
         sealed = None
-    log_lines.append(log_lines.ACCESS_FILE, {**facts, "from": sealed}, now)
+    return {**facts, "from": sealed}
+
+
+def note_access(address: str, facts: dict[str, Any], now: dt.datetime) -> None:
+    """Write a line of the access log."""
+    log_lines.append(log_lines.ACCESS_FILE, line(address, facts, now), now)

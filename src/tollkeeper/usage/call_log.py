@@ -187,6 +187,22 @@ def find_sealed_address(request_id: str) -> SealedAddress | None:
     return SealedAddress(day_of(to_micros(call.called_at)), sealed)
 
 
+def calls_by_outcome(first: dt.date, last: dt.date) -> list[tuple[str, str, int, int]]:
+    """(route, outcome, customer, calls) over whole days, the last one included; no row without calls."""
+    rows = (
+        Day.objects.filter(day__gte=first, day__lte=last)
+        .values_list("route", "customer_id")
+        .annotate(a=Sum("ok"), b=Sum("client_errors"), c=Sum("server_errors"))
+        .order_by()
+    )
+    return [
+        (route, outcome, customer, calls)
+        for route, customer, *counts in rows
+        for outcome, calls in zip(("ok", "client_error", "server_error"), counts, strict=True)
+        if calls
+    ]
+
+
 def days_of_calls(before: int) -> set[int]:
     """Days (counted from 1970-01-01) before ``before`` from which calls are still there."""
     instants = Call.objects.filter(called_at__lt=from_micros(before * DAY_US)).values_list(

@@ -72,9 +72,11 @@ def _success(days: Sequence[DayRow], before: Sequence[DayRow]) -> Figure:
 def _duration(days: Sequence[DayRow], routes: Sequence[RouteRow]) -> Figure:
     mean_ms = mean_latency_ms(routes)
     note = _("no calls yet") if mean_ms is None else _("measured at the gate")
-    # a day without calls has no duration: the line goes on where it was
-    running = list(accumulate((day.mean_ms for day in days), lambda last, now: last if now is None else now))
-    spark = _line([value or 0.0 for value in running])
+    running: list[float] = []
+    for day in days:  # a day without calls has no duration: the line goes on where it was
+        last = running[-1] if running else 0.0
+        running.append(last if day.mean_ms is None else day.mean_ms)
+    spark = _line(running)
     return Figure(_("Mean duration"), ms(mean_ms), note, spark=spark)
 
 
