@@ -64,6 +64,7 @@ def lifelike(tmp_path: Path) -> Path:
     return copy(subject, tmp_path, language="zh-hans")
 
 
+@pytest.mark.timeout(240)  # four commands, each a process of its own
 def test_a_round_trip_through_an_empty_house(tmp_path: Path) -> None:
     before = lifelike(tmp_path)
     home = tmp_path / "home"

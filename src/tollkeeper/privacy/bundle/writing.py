@@ -17,6 +17,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ LANGUAGES = ("en", "zh")
 SHOWN = 50
 """Rows of a table that the readable page shows; the files hold all."""
 _BATCH = 1_000
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 _FORMULA = frozenset("=+-@\t\r")
 _to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
@@ -190,6 +192,13 @@ def _schema(archive: _Archive, part: Part, folder: str, columns: tuple[str, ...]
     archive.add(f"{folder}/{part.label}.schema.json", json.dumps(schema_of(part, columns), indent=1) + "\n")
 
 
+def _shown(value: Any) -> Any:
+    """A value as the readable page shows it: moments to the second, in UTC."""
+    if isinstance(value, str) and (found := _MOMENT.fullmatch(value)):
+        return f"{found[1]} {found[2]}"
+    return value
+
+
 def _page(language: str, values: dict[str, Any]) -> str:
     words = load(language)
     tables = [
@@ -225,7 +234,14 @@ def write_copy(
             continue
         rows, head = _table(archive, part, hidden, progress)
         counts[part.label] = rows
-        tables.append({"label": part.label, "columns": part.columns, "head": head, "rows": rows})
+        tables.append(
+            {
+                "label": part.label,
+                "columns": part.columns,
+                "rows": rows,
+                "head": [tuple(map(_shown, row)) for row in head],
+            }
+        )
     with_rows = [part for part in parts if counts[part.label]]
     facts = facts_of(subject, with_rows, made_at)
     archive.add("art15.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
