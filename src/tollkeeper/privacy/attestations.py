@@ -20,7 +20,7 @@ from django.db import models, transaction
 from tollkeeper.kit import audit, signing
 from tollkeeper.kit.trail.subjects import pseudonyms
 from tollkeeper.privacy.models import Attestation
-from tollkeeper.privacy.proof_models import ROLES
+from tollkeeper.privacy.proof_models import ROLES as ROLES
 
 LONGEST = dt.timedelta(days=731)
 """How far ahead a word may reach."""

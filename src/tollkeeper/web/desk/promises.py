@@ -15,8 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.privacy import policy_queries, proof_runs, reviews
-from tollkeeper.privacy.attestations import Refused
-from tollkeeper.privacy.proof_models import ROLES
+from tollkeeper.privacy.attestations import ROLES, Refused
 from tollkeeper.proofs import running, vouching
 from tollkeeper.web.access import for_privacy
 from tollkeeper.web.policy import policy_language
