@@ -70,8 +70,8 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
         "tries_left": answering.tries_left(number),
         "answer": Answer(auto_id="answer_%s"),
         "sure": Sure(auto_id="sure_%s"),
-        "refusal": _choice(answering.REFUSALS, gettext_lazy("Ground"))(auto_id="refuse_%s"),
-        "extension": _choice(answering.EXTENSIONS, gettext_lazy("Ground"))(auto_id="extend_%s"),
+        "refusal": _choice(answering.REFUSALS, gettext_lazy("Why we refuse"))(auto_id="refuse_%s"),
+        "extension": _choice(answering.EXTENSIONS, gettext_lazy("Why it takes longer"))(auto_id="extend_%s"),
     }
     return render(request, "desk/request.html", values)
 
