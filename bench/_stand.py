@@ -39,7 +39,7 @@ from tollkeeper.core.terms import (
 LOAD_KEYS = 10_000
 """Keys that the load goes through in turn."""
 SERVER_CORE, LOAD_CORE = "0", "1"
-START_S = 90.0
+START_S = 120.0
 """LiteLLM takes half a minute to start."""
 BODY = (
     '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"small",'
@@ -65,7 +65,7 @@ http {{
 
 
 class NotHere(Exception):
-    """A program that a benchmark needs is not installed; the text says which."""
+    """A program that a benchmark needs is not installed, or does not start; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def shop(upstream_port: int, stream_port: int) -> GateTerms:
 def running(
     command: list[str], port: int, core: str, log: Path, **env: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server pinned to a core, until the end of the block."""
+    """A server pinned to a core, until the end of the block. Raises :class:`NotHere`."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [program("taskset"), "-c", core, *command],
@@ -222,8 +222,10 @@ def running(
                 break
             except OSError:
                 if process.poll() is not None:
-                    raise RuntimeError(f"{command[0]} ended at once: {log.read_text()[-300:]}") from None
+                    raise NotHere(f"{command[0]} ended at once: {log.read_text()[-300:]}") from None
                 time.sleep(0.05)
+        else:
+            raise NotHere(f"{command[0]} did not listen within {START_S:.0f} s")
         yield process
     finally:
         for pid in reversed(tree(process.pid)):

@@ -54,7 +54,10 @@ def run(scene: Scene) -> Outcome:
         for name, make in {**OPTIONAL, "litellm": _peers.litellm}.items():
             try:
                 others[name] = make(work, upstream)
+                if name != "litellm":  # which takes half a minute to start
+                    _starts(others[name], work)
             except _stand.NotHere as missing:
+                others.pop(name, None)
                 figures[f"without_{name}"] = str(missing)
         litellm = others.pop("litellm", None)
         posts = play(scene, [*servers, *others.values()], POST, rounds, seconds)
@@ -62,7 +65,11 @@ def run(scene: Scene) -> Outcome:
         tokens = play(scene, two, TOKENS, rounds, seconds)
         envoy = [others["envoy"]] if "envoy" in others else []
         mibs = play(scene, [*two, *envoy], MIB, rounds, seconds, FEW)
-        slow = play(scene, [two[1], litellm], POST, 1, seconds, FEW) if litellm else []
+        slow: Rounds = []
+        try:
+            slow = play(scene, [two[1], litellm], POST, 1, seconds, FEW) if litellm else []
+        except _stand.NotHere as missing:
+            figures["without_litellm"] = str(missing)
         figures.update(compared(posts, gets, tokens))
         figures.update(_large(mibs))
         figures["ratio_litellm"] = ratio(slow, "litellm")
@@ -76,6 +83,13 @@ def run(scene: Scene) -> Outcome:
         and _at_least(figures, "ratio_nginx_pure", 0.5)
     )
     return Outcome(ok, figures)
+
+
+def _starts(server: Server, work: Path) -> None:
+    """Raises ``NotHere`` if a server does not start on this machine."""
+    log = work / f"{server.name}.out"
+    with _stand.running(server.command, server.port, _stand.SERVER_CORE, log, **server.env):
+        pass
 
 
 def _at_least(figures: dict[str, Figure], name: str, floor: float) -> bool:
