@@ -12,6 +12,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 from django.template import Context, Origin, Template
+from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.test.signals import template_rendered
 from django.urls import reverse
@@ -24,7 +25,7 @@ from tollkeeper.core.terms import MICRO
 from tollkeeper.flows import plan_change, unspent
 from tollkeeper.kit.models import Job
 from tollkeeper.sales import queries as sales
-from tollkeeper.web import errors
+from tollkeeper.web import clients, errors
 
 ROOT = Path(errors.__file__).parent / "templates"
 ELSEWHERE = (
@@ -90,6 +91,13 @@ def buy_and_look(story: Story) -> None:
     visit(client, reverse("checkout_return", args=[number]))
     story.client(story.owner).post(reverse("console_key_reveal", args=[story.delivery_id]))
     story.client(story.owner).post(reverse("console_key_new"), {"name": ""})
+
+
+def settings_of_programs() -> None:
+    """The shop of the tests sells no models: a place is given."""
+    place = clients.Place("https://api.example", clients.ALL, "m-1")
+    values = {"client_settings": clients.settings_for(place, "KEY", "shop")}
+    assert Strict(render_to_string("console/client_settings.html", values)).wrong == []
 
 
 def give_back(story: Story, patch: pytest.MonkeyPatch) -> None:
@@ -210,6 +218,7 @@ def test_every_template_is_drawn(story: Story, language: str, monkeypatch: pytes
                     visit(client, reverse(name))
         buy_and_look(story)
         give_back(story, monkeypatch)
+        settings_of_programs()
         sign_up(story)
         second_factor(story)
         elements()

@@ -56,7 +56,7 @@ def test_what_is_known_is_shown_with_unit_window_and_time(story: Story, sold: De
     text = page(story)
     for words in (
         "2.5",
-        "7.5 Relay usd",
+        "7.5 relay-usd",
         "monthly",
         "until 2026-04-01 10:00 UTC",
         "2026-03-02 10:00:00 UTC",

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -30,14 +31,21 @@ class RelayedKey:
     row: delivery.DeliveryRow
     base: str
     snapshot: delivery.SnapshotRow | None
+    unit: str
 
 
 def relayed_keys(customer_id: int) -> list[RelayedKey]:
     """One for each key: of a key that was raised, the latest line."""
     rows = [row for row in delivery.deliveries(customer_id) if row.target and row.state == "delivered"]
     latest = {(row.target, row.handle): row for row in reversed(rows)}
+    units = catalog.current_shop(get_language()).units
     return [
-        RelayedKey(row, base_of(row.target), delivery.find_snapshot(row.id))
+        RelayedKey(
+            row,
+            base_of(row.target),
+            delivery.find_snapshot(row.id),
+            units[row.unit].many if row.unit in units else row.unit,
+        )
         for row in sorted(latest.values(), key=lambda row: -row.id)
     ]
 
