@@ -102,7 +102,16 @@ class NewAPI(Relay):
         return JSONResponse({"error": body}, status)
 
     def find_user(self, request: Request) -> Key:
-        key = super().find_user(request)
+        try:
+            key = super().find_user(request)
+        except Unusable as no:
+            if no.why == "spent" and no.key is not None:
+                no.key.extra["status"] = (
+                    USED_UP  # and stays so, whatever is written, until it is enabled again
+                )
+            raise
+        if key.extra.get("status") == USED_UP:
+            raise Unusable("spent", key)
         if self.wallet <= 0:
             raise Unusable("wallet", key)
         return key
@@ -308,7 +317,7 @@ class NewAPI(Relay):
             "id": key.id,
             "user_id": self.user,
             "key": key.secret if self.one else f"{key.secret[:4]}**********{key.secret[-4:]}",
-            "status": DISABLED if key.blocked else ENABLED,
+            "status": DISABLED if key.blocked else key.extra.get("status", ENABLED),
             "name": key.name,
             "created_time": int(key.created_at),
             "expired_time": int(key.expires_at) if key.expires_at else -1,

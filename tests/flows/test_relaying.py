@@ -442,3 +442,19 @@ def test_moneys_are_compared_with_what_the_shop_sells() -> None:
     assert not relaying._counts_otherwise("relay", "USD")
     assert relaying._counts_otherwise("relay", "CNY")
     assert not relaying._counts_otherwise("another", "CNY"), "nothing is sold of it"
+
+
+def test_a_key_that_is_used_up_is_left_alone_and_works_again_when_raised(shop: Shop) -> None:
+    shop.relay.spend_delay_s = 0
+    buyer = customer()
+    sell(buyer, 1)
+    work()
+    secret = revealed(buyer)
+    [key] = shop.relay.keys.values()
+    key.spent = key.cap or 0
+    assert not shop.chat(secret)
+    relaying.sweep("there")
+    assert not Job.objects.filter(kind="align_key", state="ready").exists(), "nothing is to be mended"
+    sell(buyer, 4)
+    work()
+    assert shop.chat(secret)

@@ -163,7 +163,7 @@ class NewAPI(Relay):
         return Seen(
             handle=str(row["id"]),
             label=str(row.get("name", "")),
-            enabled=row.get("status") == ENABLED,
+            enabled=row.get("status") != DISABLED,  # used up or expired is nobody's stop
             cap=None if row.get("unlimited_quota") else self._micro(used + left),
             used=self._micro(used),
             as_of=self.clock(),
