@@ -12,6 +12,7 @@ from tollkeeper.drills.soak import Found, State, holds
 BEFORE = State(rss_mib=30.0, files=20, in_flight=0, journal_bytes=10)
 
 
+@pytest.mark.timeout(200)
 def test_the_small_profile_holds() -> None:
     figures = play("soak")
     assert figures["unexpected"] == figures["in_flight_end"] == figures["book_faults"] == 0
