@@ -21,6 +21,14 @@ from tollkeeper.web.access import for_privacy
 from tollkeeper.web.policy import policy_language
 from tollkeeper.web.trust import ROLE_WORDS
 
+_KINDS = {
+    "review": gettext_lazy("Review"),
+    "contract": gettext_lazy("Contract ends"),
+    "transfer": gettext_lazy("Transfer tool ends"),
+    "balancing": gettext_lazy("Weigh the interest again"),
+    "ccpa": gettext_lazy("Yearly review"),
+}
+
 
 class Vouching(forms.Form):
     """A person's word on one promise."""
@@ -60,7 +68,12 @@ def _page(request: HttpRequest, form: Vouching, status: int = 200) -> HttpRespon
         for one in vouching.standing(policy, now.date()).values()
     ]
     plan = [
-        {"due": one, "overdue": one.overdue(now.date()), "soon": one.soon(now.date())}
+        {
+            "due": one,
+            "kind": _KINDS[one.kind],
+            "overdue": one.overdue(now.date()),
+            "soon": one.soon(now.date()),
+        }
         for one in reviews.plan(policy, reviews.begun(now))
         if one.kind != "attestation"  # they stand in the table of words
     ]
