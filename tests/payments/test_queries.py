@@ -32,6 +32,8 @@ def test_what_is_asked_all_the_time_scans_no_table(ask: str) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("EXPLAIN reads otherwise there, and an empty table is scanned for good reason")
     now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # a planner that knows how small a table is may begin with another
     with CaptureQueriesContext(connection) as captured:
         if ask == "providers_in_use":
             queries.providers_in_use()

@@ -278,10 +278,13 @@ def stale_orders(before: dt.datetime, limit: int = 200) -> tuple[int, ...]:
     unseen = Q(checked_at=None, created_at__lt=before) | Q(checked_at__lt=before)
     rows = Attempt.objects.filter(unseen, state__in=literals(OPEN)).order_by("created_at")
     found = list(rows.values_list("order_id", flat=True)[:limit])
-    moving = Refund.objects.filter(
-        state__in=literals(["requested", "submitted", "pending"]), attempt__checked_at__lt=before
-    )
-    found += moving.order_by("created_at").values_list("order_id", flat=True)[:limit]
+    # in two steps: a join would begin with all attempts where few or no refunds are known
+    moving = Refund.objects.filter(state__in=literals(["requested", "submitted", "pending"]))
+    open_ones = list(moving.order_by("created_at").values_list("order_id", "attempt_id")[: 10 * limit])
+    names = {attempt for _, attempt in open_ones}
+    unseen_ones = Attempt.objects.filter(pk__in=names, checked_at__lt=before).values_list("pk", flat=True)
+    stale = set(unseen_ones) if names else set()
+    found += [order for order, attempt in open_ones if attempt in stale][:limit]
     return tuple(dict.fromkeys(found))
 
 
