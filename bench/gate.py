@@ -28,6 +28,8 @@ POST, GET, TOKENS, MIB = (
 )
 CONNECTIONS, FEW = 64, 16
 STREAMS = 300
+LONG_S = 12
+"""LiteLLM answers a hundred calls a second, the first of them slowly."""
 OPTIONAL = {"nginx_lua": _peers.nginx_lua, "haproxy": _peers.haproxy, "envoy": _peers.envoy}
 
 Rounds = list[dict[str, Measure]]
@@ -67,7 +69,7 @@ def run(scene: Scene) -> Outcome:
         mibs = play(scene, [*two, *envoy], MIB, rounds, seconds, FEW)
         slow: Rounds = []
         try:
-            slow = play(scene, [two[1], litellm], POST, 1, seconds, FEW) if litellm else []
+            slow = play(scene, [two[1], litellm], POST, 1, LONG_S, FEW) if litellm else []
         except _stand.NotHere as missing:
             figures["without_litellm"] = str(missing)
         figures.update(compared(posts, gets, tokens))
