@@ -9,6 +9,8 @@ import pytest
 from django.utils import timezone
 
 from tollkeeper.core.addresses import Unreadable
+from tollkeeper.drills._faults import Injector
+from tollkeeper.drills._faults_more import old_grant
 from tollkeeper.kit import log_keys
 from tollkeeper.kit.keystore.models import LogSecret
 from tollkeeper.kit.models import LogKey
@@ -62,3 +64,11 @@ def test_a_key_that_outlived_its_day_is_found() -> None:
         periods.logs(Context())
     LogSecret.objects.filter(log="calls").order_by("day").update(wrapped=None)
     periods.logs(Context())
+
+
+def test_a_grant_past_its_period_is_found() -> None:
+    periods.keys_and_quotas(Context())
+    with Injector() as at:
+        old_grant(at)
+        with pytest.raises(Broken, match="past their period"):
+            periods.keys_and_quotas(Context())
