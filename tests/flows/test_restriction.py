@@ -15,9 +15,11 @@ from tests.services.money import Till, price_of
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.delivery.models import KeyEntry
-from tollkeeper.flows import restriction
+from tollkeeper.flows import announcing, restriction
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit.trail.models import Entry
+from tollkeeper.outbox import services as outbox
+from tollkeeper.outbox.models import Event
 from tollkeeper.privacy import choices, restrictions
 from tollkeeper.sales.models import Subscription
 
@@ -85,6 +87,19 @@ def test_the_service_goes_on_where_the_person_wants_it(till: Till, ada: Any) -> 
     till.work()
     assert plan_state() == "active"
     assert "suspended" not in key_states(customer)
+
+
+def test_programs_are_told_nothing_of_somebody_who_is_only_stored(till: Till, ada: Any) -> None:
+    subject, customer, _ = ada
+    outbox.add_endpoint(None, None, "https://hooks.example.org/all", ("order", "key"))
+    assert announcing.listening(customer, "order")
+    restriction.restrict(subject, keep_service=True)
+    assert announcing.listening(customer, "order")
+    restriction.restrict(subject)
+    assert not announcing.listening(customer, "order")
+    till.bought(till.customer(), "pack-10k")
+    assert set(Event.objects.values_list("customer_id", flat=True)) != {customer}
+    assert not Event.objects.filter(customer_id=customer).exists()
 
 
 def test_lifting_brings_back_what_the_restriction_stopped_and_nothing_else(till: Till, ada: Any) -> None:

@@ -109,7 +109,7 @@ def _buy(customer: int, number: int, chance: random.Random) -> None:
         facts = {"currency": "EUR", "total_minor": total, "tax_minor": total // 6}
         document, _ = documents.issue("receipt", "DRILL-2026", order.pk, facts, now=issued)
         buyers.freeze(document.pk, customer, issued)
-        outbox.announce(customer, "order.paid", f"drill:{order.pk}", {"order": order.number}, issued)
+        outbox.announce(customer, "order.paid", f"drill:{order.pk}", {"order": order.number}, timezone.now())
         if refunded:
             Refund.objects.create(
                 order=order, attempt=attempt, state="succeeded", origin="operator", reason="asked",
@@ -133,7 +133,7 @@ def _call(customer: int, chance: random.Random) -> None:
         for turn in range(chance.randint(1, 12))
     )  # fmt: skip
     Day.objects.create(
-        customer_id=customer, day=now.date(), key_id=customer, route="posts", unit="calls", ok=1, units=MICRO
+        customer_id=customer, day=now.date(), key_id=customer, route="posts", unit="calls", ok=1
     )  # fmt: skip
 
 

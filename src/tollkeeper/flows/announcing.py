@@ -25,6 +25,7 @@ from tollkeeper.outbox import queries as outbox_queries
 from tollkeeper.outbox import services as outbox
 from tollkeeper.outbox.services import Parcel
 from tollkeeper.payments import queries as payment_queries
+from tollkeeper.privacy import restrictions
 from tollkeeper.sales import queries as sales
 from tollkeeper.usage import queries as usage
 
@@ -38,10 +39,17 @@ def local_allowed() -> bool:
     return not settings.ENV.live
 
 
+def listening(customer_id: int, family: str) -> bool:
+    """Whether somebody wants to hear of such a thing, and the customer's data may be used for it."""
+    if not outbox.listening(customer_id, family):
+        return False
+    return not restrictions.limited(accounts.get_customer(customer_id).owner_id)
+
+
 def order(order_id: int) -> None:
     """Note what an order is now, once per state; in the caller's transaction."""
     row = sales.order_by_id(order_id)
-    if row.status == "awaiting_payment" or not outbox.listening(row.customer_id, "order"):
+    if row.status == "awaiting_payment" or not listening(row.customer_id, "order"):
         return
     kind = f"order.{ {'preparing': 'paid', 'in_review': 'held'}.get(row.status, row.status) }"
     data = {
@@ -65,7 +73,7 @@ def order(order_id: int) -> None:
 def payments(order_id: int) -> None:
     """Note what became of the money of an order: tries, refunds, disputes; in the caller's transaction."""
     row = sales.order_by_id(order_id)
-    if not outbox.listening(row.customer_id, "payment"):
+    if not listening(row.customer_id, "payment"):
         return
     now = timezone.now()
     common = {"order": row.number, "customer": row.customer, "currency": row.currency}
@@ -88,7 +96,7 @@ def payments(order_id: int) -> None:
 def alert(alert_id: int) -> None:
     """Note that units run low or end soon; in the caller's transaction."""
     row = usage.get_alert(alert_id)
-    if not outbox.listening(row.customer_id, "quota"):
+    if not listening(row.customer_id, "quota"):
         return
     left = next((b for b in usage.balances(row.customer_id) if b.unit == row.unit), None)
     data = {
@@ -115,7 +123,7 @@ def read_feed() -> bool:
         if not outbox.move_cursor(FEED, found[-1].version, seen):
             return True
         for row in found:
-            if outbox.listening(row.customer_id, "key"):
+            if listening(row.customer_id, "key"):
                 kind = f"key.{row.state}"
                 data = {
                     "key_id": row.key_id,
@@ -135,7 +143,8 @@ def read_feed() -> bool:
 def tell_programs(stop: threading.Event) -> bool:
     """Post what is due; True if there is more."""
     more = read_feed()
-    for endpoint_id in outbox.claim(timezone.now()):
+    stored = [accounts.customer_of(person) for person in restrictions.limited_people()]
+    for endpoint_id in outbox.claim(timezone.now(), leave_out=[one for one in stored if one is not None]):
         try:
             for _ in range(IN_A_ROW):
                 parcel = outbox.next_parcel(endpoint_id, timezone.now())

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,9 +155,13 @@ TELL_AT = 3
 """After so many tries in vain, some minutes after the first, an endpoint's owner hears of it."""
 
 
-def claim(now: dt.datetime, limit: int = 20) -> list[int]:
-    """Endpoints whose next post is due, claimed for this worker until :func:`release`."""
+def claim(now: dt.datetime, limit: int = 20, leave_out: Collection[int] = ()) -> list[int]:
+    """Endpoints whose next post is due, claimed for this worker until :func:`release`.
+
+    Those of customers in ``leave_out`` wait.
+    """
     free = Endpoint.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), state="active")
+    free = free.exclude(customer_id__in=list(leave_out)) if leave_out else free
     due = Post.objects.filter(state="waiting", next_at__lte=now, endpoint__in=free)
     ids = list(due.order_by("endpoint_id").values_list("endpoint_id", flat=True).distinct()[:limit])
     return [pk for pk in ids if free.filter(pk=pk).update(lease_until=now + LEASE)]

@@ -76,6 +76,11 @@ def restricted_people() -> list[uuid.UUID]:
     return list(Restriction.objects.values_list("subject_id", flat=True))
 
 
+def limited_people() -> list[uuid.UUID]:
+    """Everybody who asked for storage alone, without going on with their service."""
+    return list(Restriction.objects.filter(keep_service=False).values_list("subject_id", flat=True))
+
+
 def processable(subject: uuid.UUID | None, purpose: str) -> bool:
     """Whether a person's data may be used for a purpose, as far as restriction goes."""
     return purpose in STILL or not restricted(subject)
