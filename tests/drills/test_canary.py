@@ -26,7 +26,7 @@ NICK = """
 from pathlib import Path
 import sys
 from tollkeeper.accounts import queries, services
-from tollkeeper.accounts.models import User
+from tollkeeper.kit.jobs import enqueue
 whole = services.set_nickname
 def leak(user, name):
     whole(user, name)
@@ -35,7 +35,7 @@ services.set_nickname = leak
 """
 LEAKS = {
     "a column in the clear": (
-        NICK.format(leak="User.objects.filter(pk=user).update(password='x' + name)"),
+        NICK.format(leak="enqueue('prove', name)"),
         "hits_tables",
     ),
     "a log with an address": (
