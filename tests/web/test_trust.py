@@ -19,7 +19,7 @@ from django.utils import timezone
 from tests.web.story import Strict
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.flows.policy_change import load_policy
-from tollkeeper.kit import audit
+from tollkeeper.kit import audit, log_keys
 from tollkeeper.kit.trail.models import Entry
 from tollkeeper.privacy import attestations, proof_runs
 from tollkeeper.privacy.models import ProofRun
@@ -40,6 +40,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> None:
     load_policy(settings.SHOP / "policy.toml")
     running.load_probes()
     vouching.stand_in(timezone.now())
+    log_keys.make_ahead(timezone.now().date())
     if not _rows:
         _rows.extend(running.run())
     monkeypatch.setattr(running, "run", lambda: _rows)
