@@ -48,7 +48,13 @@ def ada() -> User:
 
 
 def order_of(user: User, **facts: Any) -> str:
-    return Order.objects.create(customer_id=accounts.ensure_customer(user), currency="USD", total_minor=100, offer=uuid.uuid4().hex, **facts).number
+    return Order.objects.create(
+        customer_id=accounts.ensure_customer(user),
+        currency="USD",
+        total_minor=100,
+        offer=uuid.uuid4().hex,
+        **facts,
+    ).number
 
 
 def work() -> None:
@@ -263,7 +269,7 @@ def test_an_extension_and_a_refusal_are_told_with_reason_and_remedy(ada: User, m
     subject_request.refuse(number, "others_rights", staff.pk)
     work()
     policy_authority = "Art. 15(4)"
-    assert [mail.subject.split(": ")[-1][:4] for mail in mailoutbox][0]
+    assert mailoutbox[0].subject
     assert "complex" in mailoutbox[1].body
     assert policy_authority in mailoutbox[2].body
     for mail in mailoutbox[1:]:

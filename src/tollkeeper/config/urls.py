@@ -92,8 +92,8 @@ urlpatterns = [
     path("console/plans/<str:number>/cancel/", plan.plan_cancel, name="console_plan_cancel"),
     path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
     path("console/plans/<str:number>/pause/", plan.plan_pause, name="console_plan_pause"),
-    path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
     path("console/plans/<str:number>/overage/", plan.plan_overage, name="console_plan_overage"),
+    path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
     path(
         "console/plans/<str:number>/change/<slug:plan>/<slug:price>/",
         plan.plan_switch,
@@ -111,8 +111,6 @@ urlpatterns = [
     path("console/settings/invoices/", invoicing.buyer, name="console_buyer"),
     path("console/privacy/", privacy.centre, name="console_privacy"),
     path("console/privacy/copy/", privacy.copy, name="console_privacy_copy"),
-    path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
-    path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     path("console/privacy/copies/", privacy.copy_rows, name="console_privacy_copies"),
     path("console/privacy/copies/<str:number>/", privacy.copy_fetch, name="console_privacy_fetch"),
     path("console/privacy/restrict/", restriction.restrict, name="console_privacy_restrict"),

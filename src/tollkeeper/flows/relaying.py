@@ -213,7 +213,7 @@ def probe_relays(context: Context) -> None:
 
 
 def _counts_otherwise(name: str, unit: str) -> bool:
-    """Whether a relay counts in another money than what is sold of it: ten of one are not ten of the other."""
+    """Whether a relay counts in another money than is sold of it: ten of one are not ten of the other."""
     sold = catalog.current_shop().units
     names = {grant.unit for plan in catalog.list_plans() if plan.target == name for grant in plan.grants}
     moneys = {sold[one].currency for one in names if one in sold} - {None, ""}

@@ -73,7 +73,7 @@ def _clear(target: str, every: list[type[models.Model]]) -> None:
         cursor.execute(f"TRUNCATE {names} CASCADE")
 
 
-def _columns(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+def _columns(model: type[models.Model]) -> list[Any]:
     return list(model._meta.local_concrete_fields)
 
 

@@ -144,7 +144,8 @@ def recent_calls(
     if before:
         at_us, _, number = before.partition("-")
         at = from_micros(int(at_us))
-        calls = calls.filter(called_at__lte=at).exclude(called_at=at, pk__gte=int(number))
+        later = Q(called_at=at, pk__gte=int(number))
+        calls = calls.filter(~later, called_at__lte=at)
         newest = min(newest, at)
     if key_id is not None:
         calls = calls.filter(key_id=key_id)
