@@ -17,9 +17,11 @@ from tests.services.postgres import Postgres
 PEOPLE = """
 import random, django
 django.setup()
+from django.db import transaction
 from tollkeeper.drills import _people
 for number in range(5):
-    _people.make(number, random.Random(number))
+    with transaction.atomic():
+        _people.make(number, random.Random(number))
 """
 
 

@@ -1,26 +1,34 @@
 """One person's data on the command line."""
 
-import json
+import zipfile
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from typer.testing import CliRunner
 
 from tollkeeper.accounts import services
 from tollkeeper.accounts.models import User
 from tollkeeper.cli.main import build
+from tollkeeper.flows.policy_change import load_policy
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
 RUN = CliRunner()
 app = build()
 
 
+@pytest.fixture(autouse=True)
+def _policy(transactional_db: None) -> None:
+    load_policy(settings.SHOP / "policy.toml")
+
+
 def test_a_copy_goes_into_a_private_file(tmp_path: Path) -> None:
     services.create_person("ada@example.org", None)
-    out = tmp_path / "ada.json"
+    out = tmp_path / "ada.zip"
     answer = RUN.invoke(app, ["export", "ADA@example.org", "--out", str(out)])
     assert answer.exit_code == 0, answer.output
-    assert "ada@example.org" in json.dumps(json.loads(out.read_text()))
+    with zipfile.ZipFile(out) as copy:
+        assert any(b"ada@example.org" in copy.read(name) for name in copy.namelist())
     assert out.stat().st_mode & 0o077 == 0
     assert RUN.invoke(app, ["export", "ada@example.org", "--out", str(out)]).exit_code != 0
 

@@ -186,9 +186,16 @@ def test_slots_of_a_killed_gate_end(
     doomed, other = gates
     slow = Slow(upstream, "/slow-killed")
     key = known(gates, stage, 100, concurrency=2)
+    ask = request(key, "/slow-killed", fields=b"Connection: close\r\n")
+
+    def hold() -> None:
+        """Ask until there is room: slots of the calls before come back a moment later."""
+        while problem(doomed.talk(ask, 20.0)) == "too_many_in_flight":
+            pass
+
     with ThreadPoolExecutor(2) as pool:
         for _ in range(2):
-            pool.submit(doomed.talk, request(key, "/slow-killed"), 20.0)
+            pool.submit(hold)
         wait_for(lambda: slow.inside == 2)
         doomed.stop(signal.SIGKILL)
         assert problem(other.talk(request(key, "/n"))) == "too_many_in_flight"

@@ -141,10 +141,11 @@ def read_mail(raw: bytes, own: Collection[str] = ()) -> Inbound:
     machine = _machine(message, writer) or ("own" if writer in own else "")
     identity = _header(message, "Message-ID") or hashlib.sha256(raw).hexdigest()
     heads = " ".join(_header(message, name) for name in ("In-Reply-To", "References"))
+    to = filter(None, (_header(message, name) for name in ("To", "Cc", "Delivered-To")))
     return Inbound(
         identity,
         writer,
-        frozenset(_addresses(", ".join(_header(message, name) for name in ("To", "Cc", "Delivered-To")))),
+        frozenset(_addresses(", ".join(to))),
         subject[:300],
         text[:MAX_TEXT],
         machine,

@@ -8,6 +8,7 @@ debt) is booked anew as one transaction, so that every account says the same as 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from tollkeeper.core.ledger import DEBT, ISSUED, OVERAGE, Leg, balanced, clawed_account, grant_account
 from tollkeeper.usage.booking import Owner, lock
-from tollkeeper.usage.models import Entry, Grant, Txn
+from tollkeeper.usage.models import Entry, Grant, Lease, Txn
 
 
 def _booked_since(head: str, before: dt.datetime) -> Exists:
@@ -32,6 +33,13 @@ def _closed(rows: QuerySet[Any], before: dt.datetime) -> QuerySet[Any]:
     """Grants that are empty, and on which nothing was booked since ``before``."""
     empty = rows.filter(remaining=0)
     return empty.exclude(_booked_since("grant", before)).exclude(_booked_since("clawed", before))
+
+
+def _lent(owner: Owner) -> set[int]:
+    """Grants that an open lease holds units of: they may yet come back."""
+    customer, unit = owner
+    leases = Lease.objects.filter(customer_id=customer, unit=unit, state="open")
+    return {grant for held in leases.values_list("sources", flat=True) for grant, _ in json.loads(held)}
 
 
 class Grants:
@@ -82,7 +90,8 @@ def carry_forward(owner: Owner, before: dt.datetime, nobody: int) -> tuple[int, 
     customer, unit = owner
     lock([owner])
     grants = Grant.objects.filter(customer_id=customer, unit=unit, created_at__lt=before)
-    closed = list(_closed(grants, before).values_list("pk", flat=True))
+    lent = _lent(owner)
+    closed = [pk for pk in _closed(grants, before).values_list("pk", flat=True) if pk not in lent]
     old = Entry.objects.filter(customer_id=customer, unit=unit, txn__booked_at__lt=before)
     gone = {account(pk) for pk in closed for account in (grant_account, clawed_account)}
     sums = old.order_by().values_list("account").annotate(total=Sum("amount"))

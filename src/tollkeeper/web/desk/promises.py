@@ -21,7 +21,7 @@ from tollkeeper.web.access import for_privacy
 from tollkeeper.web.policy import policy_language
 from tollkeeper.web.trust import ROLE_WORDS
 
-_KINDS = {
+KIND_WORDS = {
     "review": gettext_lazy("Review"),
     "contract": gettext_lazy("Contract ends"),
     "transfer": gettext_lazy("Transfer tool ends"),
@@ -70,7 +70,7 @@ def _page(request: HttpRequest, form: Vouching, status: int = 200) -> HttpRespon
     plan = [
         {
             "due": one,
-            "kind": _KINDS[one.kind],
+            "kind": KIND_WORDS[one.kind],
             "overdue": one.overdue(now.date()),
             "soon": one.soon(now.date()),
         }

@@ -13,6 +13,7 @@ from tollkeeper.privacy import proof_runs, reviews
 from tollkeeper.sales import queries as sales
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.desk.promises import KIND_WORDS
 from tollkeeper.web.desk.waiting import waiting_for
 
 
@@ -34,7 +35,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "dead_count": counts.get("dead", 0),
             "overdue_s": round(kit.oldest_due_s()),
             "intake_s": round(usage.intake_delay_s()),
-            "tasks": [(one, one.overdue(now.date())) for one in reviews.tasks(now)],
+            "tasks": [(one, KIND_WORDS[one.kind], one.overdue(now.date())) for one in reviews.tasks(now)],
             "broken": run.broken_ids if run else (),
         },
     )
