@@ -16,6 +16,8 @@ ORDER = "--randomly-seed=4711"
 """Shuffled, but the same in every whole run, so that a failure can be repeated; add your own for another."""
 
 
+BOOK_ALONE = ("-m", "django_db", "--ignore=tests/web")
+"""What may depend on the engine."""
 PLAIN_GATE = tuple(
     f"tests/gate/test_{name}.py" for name in ("wire", "wire_tunnel", "serve_calls", "serve_models")
 )
