@@ -27,9 +27,9 @@ KEY: list[str] = []
 """The operator's authenticator key, as the command printed it."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """A shop of its own: its Stripe's clock is moved on by a month."""
+    """A shop for one test: its Stripe's clock is moved on by a month."""
     with RunningShop(tmp_path_factory.mktemp("money") / "home") as running:
         told = subprocess.run(
             [sys.executable, "-m", "tollkeeper", "operator", "add", OPERATOR],
