@@ -254,6 +254,7 @@ def test_several_gates_without_valkey_apply_their_shares(new_stage: NewStage) ->
     key = known(gates, stage, 100, limits=(LimitTerms("day", "requests", 10, 86_400),))
     for gate in gates:
         assert b"\ntollkeeper_gate_limits_shared -1\n" in gate.page("/metrics")
+    for gate in gates:
         assert statuses(gate.talk(request(free, "/n"))) == [200]  # each draws a lease, which the other sees
     for gate in gates:
         wait_for(lambda gate=gate: b"\ntollkeeper_gate_limits_shared 0\n" in gate.page("/metrics"))

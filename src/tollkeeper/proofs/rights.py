@@ -123,6 +123,7 @@ def withdraw(ctx: Context) -> Evidence:
     return {
         "effect_after_ms": round(took, 1),
         "lines_written": len(lines),
+        "withdrawn_at": lines[-1].chosen_at.isoformat(),
         "policy_version": lines[0].policy_version,
         "purposes_on_consent": on_consent,
     }
