@@ -6,6 +6,7 @@ from django.core import mail
 
 from tollkeeper.accounts import queries, services
 from tollkeeper.accounts.models import Customer, User
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import sealed
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
@@ -31,14 +32,14 @@ def test_a_customer_may_become_an_operator() -> None:
     ("email", "password"), [("nonsense", PASSWORD), ("op@example.org", "short"), ("", PASSWORD)]
 )
 def test_bad_input_is_refused_and_nothing_is_written(email: str, password: str) -> None:
-    with pytest.raises(services.Refused):
+    with pytest.raises(Refused):
         services.add_operator(email, password)
     assert User.objects.count() == 0
 
 
 def test_an_address_is_taken_once() -> None:
     services.create_person("ada@example.org", PASSWORD)
-    with pytest.raises(services.Refused):
+    with pytest.raises(Refused):
         services.create_person("ADA@example.org", PASSWORD)
 
 
@@ -58,7 +59,7 @@ def test_names_shown_are_nicknames_or_pseudonyms_never_addresses() -> None:
     assert queries.display_name(person.pk) == "Ada L."
     services.set_nickname(person.pk, "")
     assert User.objects.get().nickname is None
-    with pytest.raises(services.Refused):
+    with pytest.raises(Refused):
         services.set_nickname(person.pk, "x" * 41)
 
 

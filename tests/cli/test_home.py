@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tollkeeper.cli import home
-from tollkeeper.cli.errors import Refused
+from tollkeeper.core.refusal import Refused
 
 
 def test_a_home_is_private(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tollkeeper.accounts.models import User
-from tollkeeper.cli.errors import Refused
 from tollkeeper.cli.policy import app
+from tollkeeper.core.refusal import Refused
 from tollkeeper.privacy import policy_queries, policy_store
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])

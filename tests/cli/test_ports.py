@@ -8,8 +8,8 @@ import pytest
 
 from tests.services.postgres import free_port
 from tollkeeper.cli import ports
-from tollkeeper.cli.errors import Refused
 from tollkeeper.cli.supervisor import Program
+from tollkeeper.core.refusal import Refused
 
 
 def test_a_taken_port_is_named_with_what_to_do() -> None:

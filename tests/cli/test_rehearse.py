@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tollkeeper.cli import rehearse
-from tollkeeper.cli.errors import Refused
+from tollkeeper.core.refusal import Refused
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

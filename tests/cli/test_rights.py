@@ -82,7 +82,7 @@ def test_only_an_operator_decides() -> None:
         "--review-on", f"{timezone.now().year + 1}-01-01",
     )  # fmt: skip
     assert code != 0
-    assert "does not work at the desk" in told
+    assert "name an operator with --by" in told
     assert holds.list_holds() == []
 
 

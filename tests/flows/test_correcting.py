@@ -15,6 +15,7 @@ from django.utils import timezone
 from tollkeeper.accounts import queries as accounts_queries
 from tollkeeper.accounts import services as accounts
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import correcting
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import job_runner
@@ -116,9 +117,9 @@ def test_pages_pass_corrections_on(ada: uuid.UUID) -> None:
 def test_an_operator_corrects_what_the_person_cannot_reach(ada: uuid.UUID, mailoutbox: list[Any]) -> None:
     received(ada, "mail")
     accounts.create_person("taken@example.org", None)
-    with pytest.raises(accounts.Refused, match="Another account"):
+    with pytest.raises(Refused, match="Another account"):
         correcting.correct(ada, email="taken@example.org")
-    with pytest.raises(accounts.Refused):
+    with pytest.raises(Refused):
         correcting.correct(ada, email="nonsense")
     assert len(correcting.correct(ada, email="Ada.New@example.org", nickname="Ada")) == 1
     assert accounts_queries.find_email(ada) == "ada.new@example.org"

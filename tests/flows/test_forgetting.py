@@ -16,6 +16,7 @@ from tests.services.money import Till
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.accounts.models import User
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.terms import TargetTerms
 from tollkeeper.delivery import registry
 from tollkeeper.delivery.models import Delivery, KeyEntry
@@ -127,7 +128,7 @@ def test_an_operator_may_say_that_it_is_done(till: Till) -> None:
     assert "contract:customer" not in states()
     (duty,) = forgetting.waiting()
     forgetting.told_by_hand(duty.id)
-    with pytest.raises(forgetting.Refused):
+    with pytest.raises(Refused):
         forgetting.told_by_hand(duty.id)
     assert forgetting.counts(timezone.now().date())["told"] == 1
 

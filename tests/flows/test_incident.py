@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tollkeeper.accounts import services as accounts
 from tollkeeper.core.addresses import Agreement
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import incident
 from tollkeeper.kit import log_keys
 from tollkeeper.kit.trail.models import Entry
@@ -52,11 +53,11 @@ def test_nobody_else_sees_it_and_nothing_is_opened(me: uuid.UUID) -> None:
     name = call()
     ada = accounts.create_person("ada@example.org", None).pk
     for operator, reason, why in ((ada, "attack", "operator"), (me, "curiosity", "reason")):
-        with pytest.raises(incident.Refused, match=why):
+        with pytest.raises(Refused, match=why):
             incident.open_caller(name, operator=operator, reason=reason)
-    with pytest.raises(incident.Refused, match="no call"):
+    with pytest.raises(Refused, match="no call"):
         incident.open_caller("req_none", operator=me, reason="attack")
-    with pytest.raises(incident.Refused, match="without an address"):
+    with pytest.raises(Refused, match="without an address"):
         incident.open_caller(call(sealed=False), operator=me, reason="attack")
     assert not Entry.objects.filter(verb="log.address_opened").exists()
 
@@ -65,5 +66,5 @@ def test_when_its_day_is_gone_nobody_sees_it(me: uuid.UUID) -> None:
     at = timezone.now() - dt.timedelta(days=3)
     name = call(at=at)
     log_keys.destroy(log_keys.CALLS, log_keys.day_number(at.date()) + 1)
-    with pytest.raises(incident.Refused, match="destroyed"):
+    with pytest.raises(Refused, match="destroyed"):
         incident.open_caller(name, operator=me, reason="attack")

@@ -20,11 +20,12 @@ from django.utils import timezone
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import restriction, subject_request
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import job_runner
 from tollkeeper.kit.models import Job
-from tollkeeper.privacy import choices, copies, letters, requests, restrictions
+from tollkeeper.privacy import choices, copies, letters, restrictions
 from tollkeeper.privacy.models import Request
 from tollkeeper.sales.models import Order
 
@@ -209,7 +210,7 @@ def test_signing_in_shows_it_too(ada: User, mailoutbox: list[Any]) -> None:
 def test_someone_elses_account_shows_nothing(ada: User, mailoutbox: list[Any]) -> None:
     eve = accounts.create_person("eve@example.org", PASSWORD)
     number = ask(Client())
-    with pytest.raises(requests.Refused, match="not about your account"):
+    with pytest.raises(Refused, match="not about your account"):
         subject_request.show_sign_in(number, eve.pk)
 
 

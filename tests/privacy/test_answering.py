@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.core import identity
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.privacy import answering, requests
 from tollkeeper.privacy.models import Request
@@ -44,7 +45,7 @@ def test_an_extension_has_a_ground_and_tells_the_remedy() -> None:
     with time_machine.travel(DAY, tick=False):
         number = ask()
         answering.acknowledge(number)
-        with pytest.raises(requests.Refused, match="grounds"):
+        with pytest.raises(Refused, match="grounds"):
             answering.extend(number, "no time")
         told = answering.extend(number, "complex")
     row = Request.objects.get(number=number)
@@ -58,7 +59,7 @@ def test_what_is_late_cannot_be_extended() -> None:
         number = ask()
         answering.acknowledge(number)
         clock.shift(dt.timedelta(days=40))
-        with pytest.raises(requests.Refused, match="time is over"):
+        with pytest.raises(Refused, match="time is over"):
             answering.extend(number, "complex")
 
 
@@ -67,13 +68,13 @@ def test_opting_out_cannot_be_extended() -> None:
         number = ask("opt_out", regime="ccpa")
         assert Request.objects.get(number=number).due_on == dt.date(2026, 7, 2)
         answering.acknowledge(number)
-        with pytest.raises(requests.Refused, match="no law"):
+        with pytest.raises(Refused, match="no law"):
             answering.extend(number, "complex")
 
 
 def test_a_refusal_without_a_ground_cannot_be_stored() -> None:
     number = ask()
-    with pytest.raises(requests.Refused, match="grounds"):
+    with pytest.raises(Refused, match="grounds"):
         answering.refuse(number, "")
     with pytest.raises(IntegrityError):
         Request.objects.filter(number=number).update(state="refused")
@@ -81,11 +82,11 @@ def test_a_refusal_without_a_ground_cannot_be_stored() -> None:
 
 def test_nothing_is_answered_before_its_writer_is_known() -> None:
     number = ask()
-    with pytest.raises(requests.Refused, match="control of the address"):
+    with pytest.raises(Refused, match="control of the address"):
         answering.finish(number)
     with pytest.raises(IntegrityError), transaction.atomic():
         Request.objects.filter(number=number).update(state="fulfilled")
-    with pytest.raises(requests.Refused, match="can be shown by"):
+    with pytest.raises(Refused, match="can be shown by"):
         answering.show(number, "passport")
     assert answering.show(number, "address")
     answering.finish(number, reply="card 4242 4242 4242 4242")
@@ -105,7 +106,7 @@ def test_facts_are_not_guessed_for_ever() -> None:
 def test_an_answer_ends_it() -> None:
     number = ask("other")
     answering.finish(number)
-    with pytest.raises(requests.Refused, match="fulfilled"):
+    with pytest.raises(Refused, match="fulfilled"):
         answering.refuse(number, "unfounded")
 
 

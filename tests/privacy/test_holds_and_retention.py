@@ -14,6 +14,7 @@ from tests.services.gates import Gate
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import Customer
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import erasure
 from tollkeeper.flows import retention as nightly
 from tollkeeper.flows.policy_change import load_policy
@@ -153,7 +154,7 @@ def test_a_hold_needs_its_facts(facts: dict[str, object], why: str) -> None:
     ada, _ = person("ada")
     days = int(str(facts.pop("days", 10)))
     given = {"record_set": "orders", "ground": "claim", **facts}
-    with pytest.raises(holds.Refused, match=why):
+    with pytest.raises(Refused, match=why):
         holds.hold(
             ada, str(given["record_set"]), ground=str(given["ground"]), reviewer=ada,
             review_on=timezone.now().date() + dt.timedelta(days=days),

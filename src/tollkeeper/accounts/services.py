@@ -21,14 +21,11 @@ from tollkeeper.accounts import queries
 from tollkeeper.accounts.models import Customer, User
 from tollkeeper.accounts.sessions import SessionStore
 from tollkeeper.core.cards import strike_cards
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import egress, mail
 from tollkeeper.kit.bound import normalise_email
 from tollkeeper.kit.purposes import serving
 from tollkeeper.kit.sealed import ErasedText
-
-
-class Refused(Exception):
-    """A verb that cannot be done; the text is one sentence for a person."""
 
 
 def ensure_customer(user: User) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.toml_lines import LineIndex, Path
 
 
@@ -25,7 +26,7 @@ class Mistake:
         return f"{head}{self.message} — {self.remedy}" if self.remedy else head + self.message
 
 
-class BadShop(Exception):
+class BadShop(Refused):
     """A shop's files cannot be used; ``mistakes`` are all of them, in the order of the file."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:

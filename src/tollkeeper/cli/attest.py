@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import start
-from tollkeeper.cli.errors import Refused
-from tollkeeper.cli.person import find
+from tollkeeper.cli.person import find_operator
+from tollkeeper.core.refusal import Refused
 
 
 def attest(
@@ -31,27 +31,19 @@ def attest(
     start()
     from django.utils import timezone
 
-    from tollkeeper.accounts import queries
-    from tollkeeper.privacy import attestations
-    from tollkeeper.privacy.policy_queries import NoPolicy
     from tollkeeper.proofs import running, vouching
 
     running.load_probes()
-    try:
-        if not promise:
-            _list()
-            return
-        person = find(by) if by else None
-        if person is None or not queries.is_operator(person):
-            raise Refused("name the operator who vouches with --by; `tollkeeper operator add` makes one")
-        now = timezone.now()
-        if withdraw:
-            vouching.take_back(promise, by=person, role=role, now=now)
-            typer.echo(f"Taken back: {promise} counts as broken from now on.")
-            return
-        number = vouching.vouch(promise, by=person, role=role, until=_day(until), now=now)
-    except (attestations.Refused, NoPolicy) as no:
-        raise Refused(str(no)) from None
+    if not promise:
+        _list()
+        return
+    person = find_operator(by)
+    now = timezone.now()
+    if withdraw:
+        vouching.take_back(promise, by=person, role=role, now=now)
+        typer.echo(f"Taken back: {promise} counts as broken from now on.")
+        return
+    number = vouching.vouch(promise, by=person, role=role, until=_day(until), now=now)
     typer.echo(f"Word {number}: {promise} holds until {until}, as long as the policy says the same.")
 
 

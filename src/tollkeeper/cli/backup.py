@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import reach_book, start
-from tollkeeper.cli.errors import Refused
 
 
 def backup(
@@ -30,10 +29,7 @@ def backup(
     now = timezone.now()
     gone: list[str] = []
     if not show:
-        try:
-            made = backups.make(now)
-        except backups.CannotBackUp as error:
-            raise Refused(str(error)) from None
+        made = backups.make(now)
         gone = restoring.prune(now)
         if not as_json:
             typer.echo(f"Backed up as {made.name}: {made.size:,} bytes in {made.path.parent}.")

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from tollkeeper.cli import home
 from tollkeeper.cli.django import reach_book, refuse_if_locked, start
-from tollkeeper.cli.errors import Refused
 from tollkeeper.config import databases, environment
+from tollkeeper.core.refusal import Refused
 
 app = typer.Typer(help="Look after the book.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import start
-from tollkeeper.cli.errors import Refused
 
 app = typer.Typer(help="Check a person's copy, or take it in.", no_args_is_help=True, rich_markup_mode=None)
 File = Annotated[Path, typer.Argument(help="The zip.")]
@@ -24,10 +23,7 @@ def check(file: File, key: Key = "") -> None:
     start()
     from tollkeeper.privacy.bundle import reading
 
-    try:
-        found = reading.check_copy(file, key)
-    except reading.BadCopy as no:
-        raise Refused(str(no)) from None
+    found = reading.check_copy(file, key)
     typer.echo(
         f"{found.files} files of {found.shop}, made {found.made_at}: unchanged, signed by {found.public_key}"
     )
@@ -45,11 +41,8 @@ def take_in(file: File, key: Key = "") -> None:
     from tollkeeper.kit.purposes import OWN, serving
     from tollkeeper.privacy.bundle import reading
 
-    try:
-        with serving(OWN):
-            done = reading.take_in(file, key)
-    except reading.BadCopy as no:
-        raise Refused(str(no)) from None
+    with serving(OWN):
+        done = reading.take_in(file, key)
     for label, why in sorted(done.left.items()):
         typer.echo(f"left behind: {label}: {why}")
     typer.echo(f"{sum(done.rows.values())} rows of {len(done.rows)} tables were taken in.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-from tollkeeper.cli.errors import Refused
 from tollkeeper.config import environment
 from tollkeeper.config.environment import Environment
+from tollkeeper.core.refusal import Refused
 
 
 def start() -> environment.Environment:

@@ -11,10 +11,11 @@ import typer
 
 from tollkeeper.cli import home
 from tollkeeper.cli.django import reach_book, start
-from tollkeeper.cli.errors import Refused, one_sentence
+from tollkeeper.cli.errors import one_sentence
 from tollkeeper.cli.supervisor import python
 from tollkeeper.config import environment
 from tollkeeper.config.environment import SECRETS, Environment
+from tollkeeper.core.refusal import Refused
 
 
 class Note(Exception):

@@ -11,10 +11,6 @@ from pathlib import Path
 _ADDRESS = re.compile(r"[^\s@<>\"'=:,;()\[\]]+@[^\s@<>\"':,;()\[\]]+\.[^\s@<>\"':,;()\[\]]+")
 
 
-class Refused(Exception):
-    """The command cannot do what was asked; the text is one sentence that says what to do."""
-
-
 def redact(text: str) -> str:
     """``text`` with everything that looks like an e-mail address taken out: logs hold no person."""
     return _ADDRESS.sub("<address>", text)

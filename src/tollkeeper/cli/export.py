@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import start
-from tollkeeper.cli.errors import Refused
 from tollkeeper.cli.person import Subject, find
+from tollkeeper.core.refusal import Refused
 
 
 def export(

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tollkeeper.cli.errors import Refused
+from tollkeeper.core.refusal import Refused
 
 
 def prepare(home: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import typer
 
-from tollkeeper.cli.errors import Refused
 from tollkeeper.config import environment
+from tollkeeper.core.refusal import Refused
 
 CHECKS = {
     "ruff check": ("ruff", "check", "."),

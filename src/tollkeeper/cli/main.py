@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from tollkeeper.cli.errors import Refused, keep_story, one_sentence
-from tollkeeper.config.environment import BadEnvironment
+from tollkeeper.cli.errors import keep_story, one_sentence
+from tollkeeper.core.refusal import Refused
 
 COMMANDS = (
     "up",
@@ -69,24 +69,14 @@ def main() -> None:
     """Run one command. Exit code 0 only on success; a failure is one sentence on stderr."""
     try:
         build(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="tollkeeper")
-    except (Refused, BadEnvironment) as error:
+    except Refused as error:
         sys.exit(_tell(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if isinstance(error, _mistakes_in_files()):
-            sys.exit(_tell(str(error)))
         path = keep_story(error)
         where = f"; the whole story is in {path}" if path else ""
         sys.exit(_tell(f"this should not have happened: {one_sentence(error)}{where}"))
-
-
-def _mistakes_in_files() -> tuple[type[Exception], ...]:
-    """Errors that already say everything: a shop's or a policy's mistakes with their lines."""
-    from tollkeeper.catalog.mistakes import BadShop
-    from tollkeeper.core.policy import BadPolicy
-
-    return BadShop, BadPolicy
 
 
 def _tell(sentence: str) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tollkeeper.cli.errors import Refused
+from tollkeeper.core.refusal import Refused
 
 Subject = Annotated[str, typer.Argument(help="E-mail address, customer number or id of the person.")]
 
@@ -20,3 +20,13 @@ def find(subject: str) -> uuid.UUID:
     if found is None:
         raise Refused("there is no such person")
     return found
+
+
+def find_operator(by: str) -> uuid.UUID:
+    """Who signs for a step, of ``--by``; raises :class:`Refused` if they do not work at the desk."""
+    from tollkeeper.accounts import queries
+
+    person = find(by) if by else None
+    if person is None or not queries.is_operator(person):
+        raise Refused("name an operator with --by; `tollkeeper operator add` makes one")
+    return person

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import start
-from tollkeeper.cli.errors import Refused
+from tollkeeper.core.refusal import Refused
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

@@ -6,8 +6,8 @@ import socket
 import time
 from collections.abc import Sequence
 
-from tollkeeper.cli.errors import Refused
 from tollkeeper.cli.supervisor import Program
+from tollkeeper.core.refusal import Refused
 
 
 def check(programs: Sequence[Program], patience_s: float) -> None:

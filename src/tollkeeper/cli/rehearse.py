@@ -18,8 +18,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tollkeeper.cli.errors import Refused, keep_story, one_sentence
+from tollkeeper.cli.errors import keep_story, one_sentence
 from tollkeeper.config import environment
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.rehearsal import Scene
 from tollkeeper.kit import plugins
 

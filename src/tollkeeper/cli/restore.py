@@ -8,8 +8,8 @@ import typer
 
 from tollkeeper.cli import home
 from tollkeeper.cli.django import reach_book, start
-from tollkeeper.cli.errors import Refused
 from tollkeeper.config import environment
+from tollkeeper.core.refusal import Refused
 
 
 def restore(
@@ -62,12 +62,9 @@ def _lay_back(name: str, yes: bool) -> None:
         f"Replace the book by the backup of {chosen.made_at:%Y-%m-%d %H:%M} UTC?"
     ):
         raise Refused("nothing was changed")
-    try:
-        backups.check(chosen)
-        lockdown.lock(chosen.name)
-        backups.lay_back(chosen)
-    except backups.CannotBackUp as error:
-        raise Refused(str(error)) from None
+    backups.check(chosen)
+    lockdown.lock(chosen.name)
+    backups.lay_back(chosen)
 
 
 def _replay() -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import start
-from tollkeeper.cli.errors import Refused
-from tollkeeper.cli.person import find
+from tollkeeper.cli.person import find_operator
+from tollkeeper.core.refusal import Refused
 
 
 def review(
@@ -23,21 +23,15 @@ def review(
     start()
     from django.utils import timezone
 
-    from tollkeeper.accounts import queries
     from tollkeeper.privacy import reviews
-    from tollkeeper.privacy.policy_queries import NoPolicy, get_current
+    from tollkeeper.privacy.policy_queries import get_current
 
     now = timezone.now()
-    try:
-        if not item:
-            for one in reviews.plan(get_current().policy, reviews.begun(now)):
-                mark = "OVERDUE" if one.overdue(now.date()) else "soon" if one.soon(now.date()) else ""
-                typer.echo(f"{one.due_on}  {one.kind:<12} {one.name:<12} {one.title.en}  {mark}".rstrip())
-            return
-        person = find(by) if by else None
-        if person is None or not queries.is_operator(person):
-            raise Refused("name the operator who did it with --by; `tollkeeper operator add` makes one")
-        reviews.done(item, by=person, on=now.date(), findings=findings)
-    except (reviews.UnknownReview, NoPolicy) as no:
-        raise Refused(str(no)) from None
+    if not item:
+        for one in reviews.plan(get_current().policy, reviews.begun(now)):
+            mark = "OVERDUE" if one.overdue(now.date()) else "soon" if one.soon(now.date()) else ""
+            typer.echo(f"{one.due_on}  {one.kind:<12} {one.name:<12} {one.title.en}  {mark}".rstrip())
+        return
+    person = find_operator(by)
+    reviews.done(item, by=person, on=now.date(), findings=findings)
     typer.echo(f"Noted: {item} was reviewed on {now.date()}.")

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from tollkeeper.cli.django import start
-from tollkeeper.cli.errors import Refused
-from tollkeeper.cli.person import Subject, find
+from tollkeeper.cli.person import Subject, find, find_operator
+from tollkeeper.core.refusal import Refused
 
 app = typer.Typer(help="Look after people's rights.", no_args_is_help=True, rich_markup_mode=None)
 By = Annotated[str, typer.Option("--by", help="Address or id of the operator who decides.")]
@@ -23,15 +23,6 @@ def _day(text: str) -> dt.date | None:
         return dt.date.fromisoformat(text) if text else None
     except ValueError:
         raise Refused(f"{text!r} is no day; write it as in 2027-03-31") from None
-
-
-def _operator(text: str) -> uuid.UUID:
-    person = find(text)
-    from tollkeeper.accounts import queries
-
-    if not queries.is_operator(person):
-        raise Refused(f"--by {text}: this person does not work at the desk")
-    return person
 
 
 @app.command("list")
@@ -78,10 +69,7 @@ def lift(subject: Subject) -> None:
     start()
     from tollkeeper.flows import restriction
 
-    try:
-        restriction.tell_and_lift(find(subject))
-    except restriction.NotTold as no:
-        raise Refused(str(no)) from None
+    restriction.tell_and_lift(find(subject))
     typer.echo("The person was told, and the restriction is lifted.")
 
 
@@ -102,13 +90,10 @@ def hold(
     from tollkeeper.privacy import holds
 
     day = _day(review_on)
-    try:
-        number = holds.hold(
-            find(subject), record_set, ground=ground, reviewer=_operator(by), authority=authority,
-            review_on=day or dt.date.min,
-        )  # fmt: skip
-    except holds.Refused as no:
-        raise Refused(str(no)) from None
+    number = holds.hold(
+        find(subject), record_set, ground=ground, reviewer=find_operator(by), authority=authority,
+        review_on=day or dt.date.min,
+    )  # fmt: skip
     typer.echo(f"Hold order {number}.")
 
 
@@ -120,12 +105,8 @@ def release(number: Annotated[str, typer.Argument(help="The number of the order.
     """
     start()
     from tollkeeper.flows import erasure
-    from tollkeeper.privacy import holds
 
-    try:
-        erasure.release_hold(number, _operator(by))
-    except holds.Refused as no:
-        raise Refused(str(no)) from None
+    erasure.release_hold(number, find_operator(by))
     typer.echo("Released.")
 
 
@@ -148,14 +129,11 @@ def demand(  # noqa: PLR0913 - the facts of a demand
     start()
     from tollkeeper.privacy import authorities
 
-    try:
-        number = authorities.open_case(
-            find(subject), authority=authority, country=country, ground=ground,
-            kind="preserve" if preserve else "data", record_sets=tuple(record_sets), opened_by=_operator(by),
-            due_on=_day(due_on), gag_until=_day(gag_until),
-        )  # fmt: skip
-    except authorities.Refused as no:
-        raise Refused(str(no)) from None
+    number = authorities.open_case(
+        find(subject), authority=authority, country=country, ground=ground,
+        kind="preserve" if preserve else "data", record_sets=tuple(record_sets), opened_by=find_operator(by),
+        due_on=_day(due_on), gag_until=_day(gag_until),
+    )  # fmt: skip
     typer.echo(f"Case {number}; another operator checks it with `tollkeeper rights check {number}`.")
 
 
@@ -175,13 +153,10 @@ def audit(
     start()
     from tollkeeper.privacy import authorities
 
-    try:
-        number = authorities.open_case(
-            None, authority=authority, country=country, ground=ground, kind="books", record_sets=(),
-            opened_by=_operator(by), due_on=_day(due_on), year=year,
-        )  # fmt: skip
-    except authorities.Refused as no:
-        raise Refused(str(no)) from None
+    number = authorities.open_case(
+        None, authority=authority, country=country, ground=ground, kind="books", record_sets=(),
+        opened_by=find_operator(by), due_on=_day(due_on), year=year,
+    )  # fmt: skip
     typer.echo(f"Case {number}; another operator checks it with `tollkeeper rights check {number}`.")
 
 
@@ -199,12 +174,8 @@ def check(
     """
     start()
     from tollkeeper.flows import authorities as flow
-    from tollkeeper.privacy import authorities
 
-    try:
-        flow.check(number, _operator(by), form=form, jurisdiction=jurisdiction, treaty=treaty)
-    except authorities.Refused as no:
-        raise Refused(str(no)) from None
+    flow.check(number, find_operator(by), form=form, jurisdiction=jurisdiction, treaty=treaty)
     typer.echo(f"Checked; `tollkeeper rights give {number}` writes the data.")
 
 
@@ -217,10 +188,7 @@ def refuse(number: Annotated[str, typer.Argument(help="The number of the case.")
     start()
     from tollkeeper.privacy import authorities
 
-    try:
-        authorities.refuse(number, _operator(by))
-    except authorities.Refused as no:
-        raise Refused(str(no)) from None
+    authorities.refuse(number, find_operator(by))
     typer.echo("Refused.")
 
 
@@ -244,9 +212,7 @@ def give(
     suffix = "zip" if case is not None and case.kind == "books" else "json"
     target = Path(out or f"{number}.{suffix}")
     try:
-        given = flow.give(number, _operator(by), target)
-    except authorities.Refused as no:
-        raise Refused(str(no)) from None
+        given = flow.give(number, find_operator(by), target)
     except OSError as error:
         raise Refused(f"{target} cannot be written: {error.strerror}") from None
     typer.echo(f"{given} rows are in {target}. Delete it once the authority has it.")
@@ -287,13 +253,9 @@ def correct(
     Example: tollkeeper rights correct cus_1 --email ada@example.org
     """
     start()
-    from tollkeeper.accounts import services as accounts
     from tollkeeper.flows import correcting
 
     if not email and not nickname:
         raise Refused("say what is right: --email, --nickname")
-    try:
-        told = correcting.correct(find(subject), email=email, nickname=nickname or None)
-    except accounts.Refused as no:
-        raise Refused(str(no)) from None
+    told = correcting.correct(find(subject), email=email, nickname=nickname or None)
     typer.echo(f"Corrected; {len(told)} recipients are to be told.")

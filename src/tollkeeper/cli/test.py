@@ -8,8 +8,8 @@ import sys
 
 import typer
 
-from tollkeeper.cli.errors import Refused
 from tollkeeper.config import environment
+from tollkeeper.core.refusal import Refused
 
 MOST_AT_ONCE = 4
 ORDER = "--randomly-seed=4711"

@@ -16,12 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tollkeeper.cli import home
-from tollkeeper.cli.errors import Refused, one_sentence
+from tollkeeper.cli.errors import one_sentence
 from tollkeeper.cli.touring import caller, library
 from tollkeeper.cli.touring.browser import Broken, Stuck
 from tollkeeper.cli.touring.models import MODEL
 from tollkeeper.cli.touring.story import Story
 from tollkeeper.cli.touring.tokens import TokenStory
+from tollkeeper.core.refusal import Refused
 
 
 def tour(

@@ -14,12 +14,12 @@ import typer
 from rich.console import Console
 
 from tollkeeper.cli import demo, home, ports
-from tollkeeper.cli.errors import Refused
 from tollkeeper.cli.fingerprint import fingerprint
 from tollkeeper.cli.supervisor import Program, Supervisor, python, say
 from tollkeeper.config import environment
 from tollkeeper.config.environment import Environment
 from tollkeeper.core import lockdown
+from tollkeeper.core.refusal import Refused
 
 START_TIMEOUT_S = 60.0
 COMPILE_AFTER_S = 20.0

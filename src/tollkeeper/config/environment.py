@@ -7,11 +7,13 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from tollkeeper.core.refusal import Refused
+
 SECRETS = {"django": 50, "kek": 32, "index": 32, "pepper": 32, "webhook": 32, "gate": 32, "audit": 32}
 """Name and length in bytes of every secret of an installation."""
 
 
-class BadEnvironment(Exception):
+class BadEnvironment(Refused):
     """A setting from outside cannot be used; the text says which, why, and what to do."""
 
 

@@ -18,6 +18,7 @@ from tollkeeper.core import toml_lines
 from tollkeeper.core.policy_rules import Finding, Path, check_tree
 from tollkeeper.core.policy_schema import Policy
 from tollkeeper.core.policy_wording import check_wording
+from tollkeeper.core.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Mistake:
         return f"line {self.line}: {self.path} {self.text}" if self.path else f"line {self.line}: {self.text}"
 
 
-class BadPolicy(Exception):
+class BadPolicy(Refused):
     """A policy that cannot be used; ``mistakes`` holds all of them in the order of the file."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:

@@ -30,6 +30,7 @@ from django.utils import timezone
 
 from tollkeeper.core import drp
 from tollkeeper.core.drp import BadMessage
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.webhooks import BadAddress, read_address
 from tollkeeper.flows import subject_request
 from tollkeeper.kit import egress, egress_pinned, signing
@@ -136,7 +137,7 @@ def exercise(agent: Agent, body: bytes) -> dict[str, str]:
     if number is None:
         try:
             number = _take_in(agent, asked, _digest(message))
-        except requests.Refused as no:
+        except Refused as no:
             raise BadMessage(str(no)) from None
     return status(agent, number)
 
@@ -185,7 +186,7 @@ def revoke(agent: Agent, number: str, body: bytes) -> dict[str, str]:
         with transaction.atomic():
             mandates.revoke(number)
             answering.withdraw(number)
-    except requests.Refused as no:
+    except Refused as no:
         raise BadMessage(str(no), 409) from None
     return status(agent, number)
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import statutory
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.kit.purposes import OWN, serving
@@ -20,7 +21,7 @@ from tollkeeper.privacy import authorities
 def check(number: str, actor: uuid.UUID, *, form: bool, jurisdiction: bool, treaty: bool) -> None:
     """The second person's look; in a shop of one operator the first may do it, and the trail says so.
 
-    Raises ``authorities.Refused``.
+    Raises ``Refused``.
     """
     alone = accounts.is_only_operator(actor)
     authorities.check(number, actor, form=form, jurisdiction=jurisdiction, treaty=treaty, alone=alone)
@@ -30,11 +31,11 @@ def give(number: str, actor: uuid.UUID, target: Path) -> int:
     """Write what a checked case may have into a new file, and have the person told; how many rows.
 
     Data of a person goes as JSON, a fiscal year as a zip (again within thirty days). Raises
-    ``authorities.Refused``, ``OSError``.
+    ``Refused``, ``OSError``.
     """
     case = authorities.find_case(number)
     if case is None:
-        raise authorities.Refused(f"there is no case {number}")
+        raise Refused(f"there is no case {number}")
     target.touch(mode=0o600, exist_ok=False)
     try:
         if case.kind == "books":

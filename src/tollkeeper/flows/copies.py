@@ -32,7 +32,7 @@ def ask(
 ) -> str:
     """Have a copy made; its number. ``request`` is the request that it answers, else one is opened.
 
-    Raises ``copies.Refused`` while another is being made.
+    Raises ``Refused`` while another is being made.
     """
     with transaction.atomic():
         request = request or requests.open_request(kind, regime=regime, channel="console", subject=subject)

@@ -76,7 +76,7 @@ def tell_correction(context: Context, correction: int) -> None:
 
 
 def correct(subject: uuid.UUID, *, email: str = "", nickname: str | None = None) -> list[int]:
-    """An operator corrects what the person cannot reach. Raises ``accounts.services.Refused``.
+    """An operator corrects what the person cannot reach. Raises ``Refused``.
 
     A new address counts as confirmed: the operator made sure whose it is.
     """

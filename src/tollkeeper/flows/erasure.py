@@ -154,7 +154,7 @@ def _counting(subject: uuid.UUID) -> bool:
 
 
 def release_hold(number: str, actor: uuid.UUID | None = None) -> None:
-    """Release a hold order; an erasure that waited for it goes on. Raises ``holds.Refused``."""
+    """Release a hold order; an erasure that waited for it goes on. Raises ``Refused``."""
     with transaction.atomic():
         subject = holds.release(number, actor)
         for waiting in requests.waiting_erasures(subject):

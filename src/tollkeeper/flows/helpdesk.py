@@ -46,7 +46,7 @@ def write(
     complaint: bool = False,
     extra: Extra = NOTHING,
 ) -> str:
-    """Take a letter in and confirm its receipt by mail; its number. Raises ``support.Refused``."""
+    """Take a letter in and confirm its receipt by mail; its number. Raises ``Refused``."""
     with transaction.atomic():
         number = support.open_ticket(
             title,
@@ -62,14 +62,14 @@ def write(
 
 
 def write_back(number: str, body: str, files: Sequence[CleanFile] = ()) -> None:
-    """The writer adds to their ticket. Raises ``support.Refused`` or ``Ticket.DoesNotExist``."""
+    """The writer adds to their ticket. Raises ``Refused`` or ``Ticket.DoesNotExist``."""
     ticket = tickets.find_ticket(number)
     complaint = ticket is not None and ticket.complaint
     support.add_message(number, body, from_us=False, extra=_with_clock(complaint, Extra(files=tuple(files))))
 
 
 def answer(number: str, body: str, staff: uuid.UUID, files: Sequence[CleanFile] = ()) -> None:
-    """One of us answers; the writer is told by mail. Raises ``support.Refused``."""
+    """One of us answers; the writer is told by mail. Raises ``Refused``."""
     with transaction.atomic():
         message_id = support.add_message(
             number, body, from_us=True, author=staff, extra=Extra(files=tuple(files))

@@ -8,16 +8,13 @@ from django.db import transaction
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.addresses import Unreadable
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit, log_keys
 from tollkeeper.kit.purposes import serving
 from tollkeeper.usage import queries as usage
 
 REASONS = ("abuse", "attack", "breach", "leaked_key", "authority")
 """What the purpose ``security`` covers; an authority's demand is a case of its own besides."""
-
-
-class Refused(Exception):
-    """The address stays sealed; one sentence says why."""
 
 
 def open_caller(request_id: str, *, operator: uuid.UUID, reason: str) -> str:

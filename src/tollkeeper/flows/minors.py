@@ -29,7 +29,7 @@ REFUNDS_WAIT = dt.timedelta(hours=6)
 def report(*, contact: str, account: str, words: str) -> str:
     """Take a report in and ask its writer to confirm their address; its number.
 
-    Raises ``requests.Refused``.
+    Raises ``Refused``.
     """
     with transaction.atomic():
         number = requests.open_request("minor", channel="form", contact=contact)
@@ -40,7 +40,7 @@ def report(*, contact: str, account: str, words: str) -> str:
 
 
 def confirm(number: str, secret: str) -> None:
-    """The writer opened the link: the account, if there is one, is frozen now. Raises ``minors.Refused``."""
+    """The writer opened the link: the account, if there is one, is frozen now. Raises ``Refused``."""
     with transaction.atomic():
         address = minors.confirm(number, secret)
         found = accounts.find_user(address) if address else None
@@ -57,7 +57,7 @@ def confirm(number: str, secret: str) -> None:
 
 
 def decide(number: str, *, agree: bool, actor: uuid.UUID | None = None) -> None:
-    """Erase down to the statutory minimum, or undo everything. Raises ``minors.Refused``."""
+    """Erase down to the statutory minimum, or undo everything. Raises ``Refused``."""
     with transaction.atomic():
         row = minors.decide(number, agree=agree, actor=actor)
         requests.answer_request(number, note="agreed" if agree else "rejected")

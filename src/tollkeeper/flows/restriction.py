@@ -7,6 +7,7 @@ import uuid
 from django.db import transaction
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.core.refusal import Refused
 from tollkeeper.delivery import services as deliveries
 from tollkeeper.flows import standstill
 from tollkeeper.kit import egress, mail
@@ -17,7 +18,7 @@ REASON = "processing_restricted"
 """What the gate answers to a key of theirs."""
 
 
-class NotTold(Exception):
+class NotTold(Refused):
     """The person could not be told, so the restriction stands (Art. 18(3))."""
 
 

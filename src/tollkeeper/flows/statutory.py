@@ -20,12 +20,12 @@ from pathlib import Path
 from django.utils import timezone
 
 from tollkeeper.core.money import plain
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.payments import paper, statutory
 from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments.queries import Receipt
 from tollkeeper.privacy import authorities, policy_queries
-from tollkeeper.privacy.authorities import Refused
 
 _BUYER = ("name", "address", "country", "vat_id")
 _HEAD = ("number", "kind", "order", "issued_on", "currency", "net", "tax", "total", *_BUYER)

@@ -18,13 +18,12 @@ from django.utils.translation import gettext as _
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core import identity, states
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import copies, erasure, identifying, restriction
 from tollkeeper.flows.request_letters import write
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.kit.purposes import serving
 from tollkeeper.privacy import answering, choices, letters, mandates, policy_queries, requests
-from tollkeeper.privacy import copies as copy_rows
-from tollkeeper.privacy.requests import Refused
 
 _COPIES = ("access", "portability", "know")
 
@@ -40,7 +39,7 @@ def take_in(
 ) -> str:
     """Take a stranger's request in; its number. What reveals nothing is done at once.
 
-    Behaves the same to its writer whether or not there is an account. Raises ``requests.Refused``.
+    Behaves the same to its writer whether or not there is an account. Raises ``Refused``.
     """
     needs = identity.needed(kind, identifying.risk_of(contact))
     with transaction.atomic():
@@ -72,7 +71,7 @@ def owner_of(number: str) -> uuid.UUID | None:
 
 
 def show_address(number: str, secret: str) -> None:
-    """The link that was mailed to the writer was followed. Raises ``requests.Refused``."""
+    """The link that was mailed to the writer was followed. Raises ``Refused``."""
     if not requests.check_case(number, secret):
         raise Refused(_("This link does not lead to a request."))
     with transaction.atomic():
@@ -82,7 +81,7 @@ def show_address(number: str, secret: str) -> None:
 def show_fact(number: str, secret: str, given: str) -> int | None:
     """The writer names a fact of the account; None if it is right, else how many tries are left.
 
-    Raises ``requests.Refused`` before the address was shown, and when no try is left.
+    Raises ``Refused`` before the address was shown, and when no try is left.
     """
     row = requests.find_request(number)
     if row is None or not requests.check_case(number, secret) or row.level < identity.ADDRESS:
@@ -99,7 +98,7 @@ def show_fact(number: str, secret: str, given: str) -> int | None:
 
 
 def show_sign_in(number: str, user: uuid.UUID) -> None:
-    """The owner of the account signed in and gave password or factor again. Raises ``requests.Refused``."""
+    """The owner of the account signed in and gave password or factor again. Raises ``Refused``."""
     if owner_of(number) != user:
         raise Refused(_("This request is not about your account."))
     with transaction.atomic():
@@ -109,7 +108,7 @@ def show_sign_in(number: str, user: uuid.UUID) -> None:
 def show_by_hand(number: str, account: str, actor: uuid.UUID) -> None:
     """A person of ours made sure, by calling back or the like; ``account`` names whose it is, or is empty.
 
-    Raises ``requests.Refused``.
+    Raises ``Refused``.
     """
     subject = accounts.find_person(account) if account else owner_of(number)
     if account and subject is None:
@@ -139,7 +138,7 @@ def confirm_agent(number: str, secret: str) -> None:
 
 
 def refuse_agent(number: str, secret: str) -> None:
-    """The person says that they did not send the agent: the request ends. Raises ``requests.Refused``."""
+    """The person says that they did not send the agent: the request ends. Raises ``Refused``."""
     if not requests.check_case(number, secret):
         raise Refused(_("This link does not lead to a request."))
     with transaction.atomic():
@@ -157,7 +156,7 @@ def _do(number: str, kind: str, subject: uuid.UUID | None) -> None:
     if kind in _COPIES:
         try:
             copies.ask(subject, request=number)
-        except copy_rows.Refused:
+        except Refused:
             return  # one is being made; the desk sees that this request waits
     elif kind == "erase":
         erasure.close_account(subject, request=number)
@@ -198,35 +197,35 @@ def mail_closing(context: Context, number: str) -> None:
 
 
 def finish(number: str, actor: uuid.UUID, reply: str = "", *, partly: bool = False) -> None:
-    """Answer a request; ``reply`` goes out with the letter. Raises ``requests.Refused``."""
+    """Answer a request; ``reply`` goes out with the letter. Raises ``Refused``."""
     with transaction.atomic():
         answering.finish(number, partly=partly, actor=actor, reply=reply)
         write(number, "done")
 
 
 def extend(number: str, ground: str, actor: uuid.UUID) -> None:
-    """Take the longer time and say why, before the first is over. Raises ``requests.Refused``."""
+    """Take the longer time and say why, before the first is over. Raises ``Refused``."""
     with transaction.atomic():
         answering.extend(number, ground, actor)
         write(number, "extension")
 
 
 def refuse(number: str, ground: str, actor: uuid.UUID | None = None) -> None:
-    """Refuse, and say why and who may look at it again. Raises ``requests.Refused``."""
+    """Refuse, and say why and who may look at it again. Raises ``Refused``."""
     with transaction.atomic():
         answering.refuse(number, ground, actor)
         write(number, "refusal")
 
 
 def ask_who(number: str, actor: uuid.UUID) -> None:
-    """There is reasonable doubt: ask; the GDPR's clock stands meanwhile. Raises ``requests.Refused``."""
+    """There is reasonable doubt: ask; the GDPR's clock stands meanwhile. Raises ``Refused``."""
     with transaction.atomic():
         answering.ask_who(number, actor)
         write(number, "identity")
 
 
 def withdraw(number: str, secret: str) -> None:
-    """The writer takes the request back. Raises ``requests.Refused``."""
+    """The writer takes the request back. Raises ``Refused``."""
     if not requests.check_case(number, secret):
         raise Refused(_("This link does not lead to a request."))
     answering.withdraw(number)

@@ -23,13 +23,15 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.db import connections
 
+from tollkeeper.core.refusal import Refused
+
 KEY_DAYS = 7
 _NAME = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 _LEFT_OUT = ("django_session", "accounts_cacheentry")
 """Tables whose rows are in no backup: sessions that ended must not begin again."""
 
 
-class CannotBackUp(Exception):
+class CannotBackUp(Refused):
     """A backup cannot be made or used; one sentence that says what to do."""
 
 

@@ -18,13 +18,14 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from tollkeeper.core.egress import is_local
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import egress, egress_guard
 
 TIMEOUT_S = 30.0
 PROCESSOR = "mail"
 
 
-class CannotRead(Exception):
+class CannotRead(Refused):
     """The mailbox cannot be reached or its address is wrong; one sentence without any password."""
 
 

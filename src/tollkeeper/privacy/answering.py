@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from tollkeeper.core import identity, states
 from tollkeeper.core.cards import strike_cards
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.privacy import policy_queries, requests
 from tollkeeper.privacy.models import Request
-from tollkeeper.privacy.requests import Refused
 
 REFUSALS = (
     "not_identified",
@@ -66,7 +66,7 @@ def _take(
 
 
 def acknowledge(number: str, actor: uuid.UUID | None = None) -> None:
-    """Note that receipt was confirmed. Raises ``requests.Refused``."""
+    """Note that receipt was confirmed. Raises ``Refused``."""
     _take(number, "acknowledge", actor, lambda row: setattr(row, "acknowledged_at", timezone.now()))
 
 
@@ -87,7 +87,7 @@ def show(number: str, way: str, *, subject: uuid.UUID | None = None, actor: uuid
     """The person showed who they are in one of ``identity.WAYS``; whether that is enough.
 
     ``subject`` is who they turned out to be. With enough shown the clock goes on; the day never
-    comes earlier by it. Raises ``requests.Refused``.
+    comes earlier by it. Raises ``Refused``.
     """
     if way not in identity.WAYS:
         raise Refused(f"who somebody is can be shown by {', '.join(filter(None, identity.WAYS))}")
@@ -170,7 +170,7 @@ def extend(number: str, ground: str, actor: uuid.UUID | None = None) -> Remedy:
 
 
 def refuse(number: str, ground: str, actor: uuid.UUID | None = None) -> Remedy:
-    """Refuse with a ground that a law knows; what the person must be told. Raises ``requests.Refused``."""
+    """Refuse with a ground that a law knows; what the person must be told. Raises ``Refused``."""
     if ground not in REFUSALS:
         raise Refused(f"a refusal needs one of these grounds: {', '.join(REFUSALS)}")
 
@@ -182,7 +182,7 @@ def refuse(number: str, ground: str, actor: uuid.UUID | None = None) -> Remedy:
 
 
 def finish(number: str, *, partly: bool = False, actor: uuid.UUID | None = None, reply: str = "") -> None:
-    """The answer goes out; ``reply`` is what is written in it. Raises ``requests.Refused``, also while
+    """The answer goes out; ``reply`` is what is written in it. Raises ``Refused``, also while
     the writer has not shown enough of who they are."""
 
     def change(row: Request) -> None:
@@ -194,7 +194,7 @@ def finish(number: str, *, partly: bool = False, actor: uuid.UUID | None = None,
 
 
 def withdraw(number: str, actor: uuid.UUID | None = None) -> None:
-    """Its writer, or their agent, takes it back. Raises ``requests.Refused``."""
+    """Its writer, or their agent, takes it back. Raises ``Refused``."""
     _take(number, "withdraw", actor, lambda row: setattr(row, "answered_at", timezone.now()))
 
 

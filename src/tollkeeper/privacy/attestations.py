@@ -17,6 +17,7 @@ from dataclasses import asdict, astuple, dataclass
 from django.conf import settings
 from django.db import models, transaction
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit, signing
 from tollkeeper.kit.trail.subjects import pseudonyms
 from tollkeeper.privacy.models import Attestation
@@ -27,10 +28,6 @@ LONGEST = dt.timedelta(days=731)
 STAND_IN = "stand_in"
 USE = "attestations"
 """What the key of these signatures is for."""
-
-
-class Refused(ValueError):
-    """A word that cannot be taken: the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

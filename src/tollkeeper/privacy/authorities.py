@@ -11,6 +11,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from tollkeeper.core import states
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.privacy import holds
 from tollkeeper.privacy.copying import Part, copy_of
@@ -22,10 +23,6 @@ OPEN_DAYS = 30
 """How long a fiscal year may be read after an audit was released."""
 PUBLISH_FROM = 10
 """Counts below are published as a bound: one case could be recognised. None is published as none."""
-
-
-class Refused(Exception):
-    """A step that a case cannot take; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +68,32 @@ def open_case(  # noqa: PLR0913 - the facts of a demand
     record_sets = ("orders",) if kind == "books" else record_sets
     if not record_sets:
         raise Refused("a case needs its scope: one record set at least")
-    try:
-        tables = sorted({label for one in record_sets for label in holds.tables_of(one)})
-        with transaction.atomic():
-            row = AuthorityCase.objects.create(
-                subject_id=subject,
-                authority=authority.strip()[:120],
-                country=country.upper(),
-                ground=ground.strip()[:200],
-                kind=kind,
-                tables=",".join(tables),
-                year=year,
-                opened_by=audit.person(opened_by),
-                due_on=due_on,
-                gag_until=gag_until,
-            )
-            if kind == "books" or (kind == "preserve" and subject is not None):
-                day = timezone.now().date() + dt.timedelta(days=90)
-                for one in record_sets:
-                    holds.hold(
-                        subject, one, ground="tax_audit" if year else "preservation", reviewer=opened_by,
-                        review_on=day, authority=authority, year=year,
-                    )  # fmt: skip
-            audit.record(
-                "authority.opened",
-                actor=audit.person(opened_by),
-                object=f"privacy.AuthorityCase:{row.number}",
-            )
-    except holds.Refused as no:
-        raise Refused(str(no)) from None
+    tables = sorted({label for one in record_sets for label in holds.tables_of(one)})
+    with transaction.atomic():
+        row = AuthorityCase.objects.create(
+            subject_id=subject,
+            authority=authority.strip()[:120],
+            country=country.upper(),
+            ground=ground.strip()[:200],
+            kind=kind,
+            tables=",".join(tables),
+            year=year,
+            opened_by=audit.person(opened_by),
+            due_on=due_on,
+            gag_until=gag_until,
+        )
+        if kind == "books" or (kind == "preserve" and subject is not None):
+            day = timezone.now().date() + dt.timedelta(days=90)
+            for one in record_sets:
+                holds.hold(
+                    subject, one, ground="tax_audit" if year else "preservation", reviewer=opened_by,
+                    review_on=day, authority=authority, year=year,
+                )  # fmt: skip
+        audit.record(
+            "authority.opened",
+            actor=audit.person(opened_by),
+            object=f"privacy.AuthorityCase:{row.number}",
+        )
     return row.number
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tollkeeper.core import states
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit, sealed_stream
 from tollkeeper.kit.sealed import ErasedText
 from tollkeeper.privacy.bundle.writing import Made, write_copy
@@ -25,10 +26,6 @@ from tollkeeper.privacy.models import Copy
 HOURS = 72
 """How long a copy that is ready may be fetched."""
 _OPEN = ("queued", "building")
-
-
-class Refused(Exception):
-    """A copy that cannot be made or fetched; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.core import states
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit.keystore import ring
 from tollkeeper.privacy.case_models import ErasureReceipt, Forgetting
 
 KINDS = ("plan", "payer", "key", "contract", "letter")
 """A plan to be ended, a payer and a key to be deleted; one that deletes by itself as its contract
 says; one that has to be written to."""
-
-
-class Refused(Exception):
-    """A step that cannot be taken; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.privacy.discovery import installed_models, inventory
 from tollkeeper.privacy.models import Hold
@@ -27,10 +28,6 @@ RECORD_SETS = {
 _OWN = frozenset({"privacy.Hold", "privacy.Request"})
 MAX_DAYS = 366
 """A hold is looked at again within a year."""
-
-
-class Refused(Exception):
-    """A hold that cannot be made or released; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.privacy.models import Mandate, Request
-from tollkeeper.privacy.requests import Refused
 
 MAX_DAYS = 366
 
@@ -39,7 +39,7 @@ def give(
     reference: str = "",
     callback: str = "",
 ) -> None:
-    """Note that an agent made a request under a permission. Raises ``requests.Refused``.
+    """Note that an agent made a request under a permission. Raises ``Refused``.
 
     The permission must cover the kind of the request and not be over; the person still confirms it.
     """
@@ -61,7 +61,7 @@ def give(
 
 
 def confirm(number: str) -> None:
-    """The person says that the agent acts for them. Raises ``requests.Refused`` once it is over."""
+    """The person says that the agent acts for them. Raises ``Refused`` once it is over."""
     with transaction.atomic():
         row = Mandate.objects.select_for_update().filter(request__number=number).first()
         if row is None or row.revoked_at is not None or row.expires_at <= timezone.now():

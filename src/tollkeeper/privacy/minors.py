@@ -14,16 +14,13 @@ from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.core.cards import strike_cards
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit, sealed
 from tollkeeper.privacy import policy_queries
 from tollkeeper.privacy.models import MinorReport
 
 REPORTER_DAYS = 90
 """How long a reporter's address and words are kept."""
-
-
-class Refused(Exception):
-    """A step that a report cannot take; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from django.db import models
 from tollkeeper.core.policy import decode_policy
 from tollkeeper.core.policy_diff import Change, diff
 from tollkeeper.core.policy_schema import Policy
+from tollkeeper.core.refusal import Refused
 from tollkeeper.privacy.models import PolicyNotice, PolicyVersion
 from tollkeeper.privacy.rendering import document
 from tollkeeper.privacy.rendering.document import Document
 
 
-class NoPolicy(Exception):
+class NoPolicy(Refused):
     """No version of the policy is in force: the shop was not loaded yet."""
 
 

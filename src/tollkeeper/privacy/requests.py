@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from tollkeeper.core import clocks, identity
 from tollkeeper.core.cards import strike_cards
 from tollkeeper.core.identity import Risk
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.kit.sealed import Closed, ErasedText
 from tollkeeper.privacy import policy_queries
@@ -40,10 +41,6 @@ KINDS = (
 """What a stranger or a customer may ask; ``minor`` and ``authority`` have ways of their own."""
 REGIMES = ("gdpr", "ccpa")
 MAX_WORDS = 10_000
-
-
-class Refused(Exception):
-    """A request that cannot be taken; the text is one sentence for its writer."""
 
 
 @dataclass(frozen=True, slots=True)

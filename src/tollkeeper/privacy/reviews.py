@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from tollkeeper.core.policy_nodes import Words
 from tollkeeper.core.policy_schema import Policy
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.kit.trail.subjects import pseudonyms
 from tollkeeper.privacy import attestations, policy_queries
@@ -28,7 +29,7 @@ _YEAR = 365
 _BALANCE_DAYS = 2 * 366
 
 
-class UnknownReview(ValueError):
+class UnknownReview(Refused):
     """A review that the plan does not have; the text names those it has."""
 
 

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from tollkeeper import proofs
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit.purposes import OWN, serving
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.probe import Broken, NotUsed, Probe, known, probes_of
@@ -35,7 +36,7 @@ class Row:
     ms: int
 
 
-class UnknownPromise(Exception):
+class UnknownPromise(Refused):
     """Ids that this shop's policy does not promise; the text names them."""
 
 

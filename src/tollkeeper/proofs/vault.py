@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import purchase, receipts, statutory
 from tollkeeper.kit import sealed
 from tollkeeper.payments import buyers
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments import statutory as vault
-from tollkeeper.privacy import authorities, erasing
+from tollkeeper.privacy import erasing
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.planting import Canary, planted
 from tollkeeper.proofs.probe import Evidence, probe, require
@@ -64,7 +65,7 @@ def statutory_vault(ctx: Context) -> Evidence:
         require(kept["name"] == canary.needles["nickname"], "the vault lost the buyer")
         try:
             statutory.list_books("A-00000000")
-        except authorities.Refused:
+        except Refused:
             closed = True
         else:
             closed = False

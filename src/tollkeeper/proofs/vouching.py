@@ -21,8 +21,9 @@ from typing import Any
 from django.conf import settings
 
 from tollkeeper.core.policy_schema import Policy
+from tollkeeper.core.refusal import Refused
 from tollkeeper.privacy import attestations, policy_queries
-from tollkeeper.privacy.attestations import Refused, Word
+from tollkeeper.privacy.attestations import Word
 
 Facts = Mapping[str, Any]
 Covered = Callable[[Policy], Facts]
@@ -88,7 +89,7 @@ def _standing(name: str, facts: Facts, word: Word | None, today: dt.date) -> Sta
 def vouch(promise: str, *, by: uuid.UUID | None, role: str, until: dt.date, now: dt.datetime) -> int:
     """A person vouches for a promise of the policy in force; the number of their word.
 
-    Raises :class:`attestations.Refused` with one sentence, or ``NoPolicy``.
+    Raises :class:`Refused` with one sentence, or ``NoPolicy``.
     """
     policy = policy_queries.get_current().policy
     if promise not in policy.promises:
@@ -100,7 +101,7 @@ def vouch(promise: str, *, by: uuid.UUID | None, role: str, until: dt.date, now:
 
 
 def take_back(promise: str, *, by: uuid.UUID, role: str, now: dt.datetime) -> int:
-    """A person takes a word back, theirs or a colleague's; raises :class:`attestations.Refused`."""
+    """A person takes a word back, theirs or a colleague's; raises :class:`Refused`."""
     return attestations.withdraw(promise, by=by, role=role, now=now)
 
 

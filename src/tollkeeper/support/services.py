@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.core.cards import find_cards, strike_cards
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.support.files import MAX_BYTES, MAX_FILES, TYPES, BadFile, CleanFile, clean_file
 from tollkeeper.support.models import Attachment, Message, Ticket
@@ -46,10 +47,6 @@ MAX_TITLE = 120
 MAX_BODY = 20_000
 REASONS = ("handover", "follow_up", "complaint", "rights_request", "abuse", "quality")
 """Why one of us may look into a ticket that is not theirs."""
-
-
-class Refused(Exception):
-    """A message that cannot be taken; the text is one sentence for its writer."""
 
 
 class NeedsReason(Exception):

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from tollkeeper.core import identity
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import subject_request as flow
 from tollkeeper.kit.purposes import serving
 from tollkeeper.privacy import answering, copies, mandates, policy_queries, requests
@@ -114,7 +115,7 @@ def case(request: HttpRequest, number: str, secret: str) -> HttpResponse:
                     messages.success(request, _("Thank you, that is right."))
                     return redirect(request.path)
                 form.add_error("fact", _("This does not belong to the account."))
-        except requests.Refused as no:
+        except Refused as no:
             messages.error(request, str(no))
             return redirect(request.path)
     return _shown(request, number, secret, form)
@@ -172,7 +173,7 @@ def claim(request: HttpRequest, customer_id: int, number: str, secret: str) -> H
     try:
         flow.show_address(number, secret)
         flow.show_sign_in(number, user.pk)
-    except requests.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Thank you, we know that it is you."))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import helpdesk
 from tollkeeper.support import queries as tickets
 from tollkeeper.support import services as support
@@ -63,7 +64,7 @@ def contact(request: HttpRequest) -> HttpResponse:
                 complaint=form.cleaned_data["complaint"],
                 extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["attached"])),
             )
-        except support.Refused as no:
+        except Refused as no:
             form.add_error(None, str(no))
         else:
             messages.success(request, _("Thank you. Your message has the number %s.") % number)
@@ -99,7 +100,7 @@ def letter(request: HttpRequest, number: str, secret: str) -> HttpResponse:
             return render(request, "429.html", status=429)
         try:
             helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["attached"])
-        except support.Refused as no:
+        except Refused as no:
             form.add_error(None, str(no))
         else:
             return redirect("letter", number, secret)

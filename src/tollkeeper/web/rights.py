@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.flows import subject_request as requesting
 from tollkeeper.kit import signing
-from tollkeeper.privacy import minors, policy_queries, requests
+from tollkeeper.privacy import policy_queries, requests
 from tollkeeper.web import agents, cases
 from tollkeeper.web.desk import privacy as desk_privacy
 from tollkeeper.web.desk import requests as desk_requests
@@ -103,7 +104,7 @@ def _taken(request: HttpRequest, form: forms.Form, **facts: Any) -> HttpResponse
             number = minor_flow.report(**said, account=form.cleaned_data["account"])
         else:
             number = requesting.take_in(**said, **facts, language=get_language() or "en")
-    except requests.Refused as no:
+    except Refused as no:
         form.add_error(None, str(no))
         return None
     messages.success(request, _("Thank you. Your request has the number %s. We answer by e-mail.") % number)
@@ -151,7 +152,7 @@ def confirm_minor(request: HttpRequest, number: str, secret: str) -> HttpRespons
         return render(request, "policy/minor_confirm.html", {"number": number})
     try:
         minor_flow.confirm(number, secret)
-    except minors.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Thank you. The account is frozen, and a person decides."))

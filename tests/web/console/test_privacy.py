@@ -18,6 +18,7 @@ from django.utils import timezone
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit.purposes import OWN, serving
 from tollkeeper.privacy import choices, copies, requests
@@ -123,7 +124,7 @@ def test_a_copy_opens_to_nobody_else(browser: Client, person: User, mailoutbox: 
 def test_a_copy_dies_after_three_days_even_without_a_worker(browser: Client, person: User) -> None:
     number = ask_and_build(browser, person)
     with time_machine.travel(timezone.now() + dt.timedelta(hours=72, minutes=1), tick=False):
-        with pytest.raises(copies.Refused):
+        with pytest.raises(Refused):
             copies.take(number, person.pk)
         assert copies.expire(timezone.now()) == 1
         assert [one.state for one in copies.copies_of(person.pk)] == ["expired"]

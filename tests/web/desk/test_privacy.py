@@ -16,6 +16,7 @@ from tollkeeper import flows
 from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit.job_runner import claim, run
@@ -112,10 +113,10 @@ def test_a_true_report_erases_the_account() -> None:
     account = child()
     number = minor_flow.report(contact="p@example.org", account="child@example.org", words="")
     secret = link_of().rstrip("/").rpartition("/")[2]
-    with pytest.raises(minors.Refused):
+    with pytest.raises(Refused):
         minor_flow.confirm(number, "wrong")
     minor_flow.confirm(number, secret)
-    with pytest.raises(minors.Refused):
+    with pytest.raises(Refused):
         minor_flow.confirm(number, secret)
     minor_flow.decide(number, agree=True)
     context = claim(["erase_person"])
@@ -143,11 +144,11 @@ def test_two_people_decide_what_an_authority_gets() -> None:
         record_sets=("support",), opened_by=first, gag_until=gag,
     )  # fmt: skip
     facts = {"form": True, "jurisdiction": True, "treaty": True}
-    with pytest.raises(authorities.Refused, match="open"):
+    with pytest.raises(Refused, match="open"):
         authorities.release(number, first)
-    with pytest.raises(authorities.Refused, match="another"):
+    with pytest.raises(Refused, match="another"):
         authorities.check(number, first, **facts)
-    with pytest.raises(authorities.Refused, match="fails"):
+    with pytest.raises(Refused, match="fails"):
         authorities.check(number, second, **{**facts, "treaty": False})
     authorities.check(number, second, **facts)
     parts = authorities.release(number, first)

@@ -23,6 +23,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils.dateparse import parse_datetime
 
 from tollkeeper.core.personal import Export
+from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import signing
 from tollkeeper.kit.fields import EpochField
 from tollkeeper.kit.sealed import SealedTextField
@@ -42,7 +43,7 @@ _LEFT = {
 }
 
 
-class BadCopy(Exception):
+class BadCopy(Refused):
     """A file that is no copy, was changed, or cannot be taken in; one sentence."""
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import copies as copy_flow
 from tollkeeper.flows import erasure
 from tollkeeper.kit import egress
@@ -118,7 +119,7 @@ def copy(request: HttpRequest, customer_id: int) -> HttpResponse:
     span = Span(since=form.cleaned_data["since"]) if form.is_valid() else WHOLE
     try:
         copy_flow.ask(user.pk, span=span)
-    except copies.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Your copy is being made. We mail you when it is ready."))

@@ -12,6 +12,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import helpdesk
 from tollkeeper.support import queries as tickets
 from tollkeeper.support import services as support
@@ -75,7 +76,7 @@ def ticket_new(request: HttpRequest, customer_id: int) -> HttpResponse:
                 complaint=form.cleaned_data["complaint"],
                 extra=support.Extra(get_language() or "en", files=tuple(form.cleaned_data["attached"])),
             )
-        except support.Refused as no:
+        except Refused as no:
             form.add_error(None, str(no))
         else:
             messages.success(request, _("We have your message and answer by e-mail and here."))
@@ -95,7 +96,7 @@ def ticket(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     if posted and form.is_valid():
         try:
             helpdesk.write_back(number, form.cleaned_data["body"], form.cleaned_data["attached"])
-        except support.Refused as no:
+        except Refused as no:
             form.add_error(None, str(no))
         else:
             return redirect("console_ticket", number)

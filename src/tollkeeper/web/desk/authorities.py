@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import authorities as demands
 from tollkeeper.flows import statutory
 from tollkeeper.payments.paper import NoFont
@@ -91,7 +92,7 @@ def enter(request: HttpRequest) -> HttpResponse:
                     opened_by=_actor(request), due_on=given["due_on"], gag_until=given["gag_until"],
                     year=given["year"],
                 )  # fmt: skip
-            except authorities.Refused as no:
+            except Refused as no:
                 form.add_error(None, str(no))
             else:
                 messages.success(request, _("Entered. Another operator checks it now."))
@@ -110,7 +111,7 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
     if found.kind == "books" and found.state == "released":
         try:
             books = statutory.list_books(number)
-        except authorities.Refused:
+        except Refused:
             books = None  # its thirty days are over
     person = _actor(request)
     values = {
@@ -133,7 +134,7 @@ def check(request: HttpRequest, number: str) -> HttpResponse:
     looked = {name: bool(form.cleaned_data.get(name)) for name in ("form", "jurisdiction", "treaty")}
     try:
         demands.check(number, _actor(request), **looked)
-    except authorities.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Checked. What is in its scope may be given out now."))
@@ -146,7 +147,7 @@ def refuse(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/authorities/<number>/refuse/"""
     try:
         authorities.refuse(number, _actor(request))
-    except authorities.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Refused: nothing is given out."))
@@ -164,7 +165,7 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
             target = Path(folder) / f"{number}.{suffix}"
             demands.give(number, _actor(request), target)
             answer = HttpResponse(target.read_bytes(), content_type=f"application/{suffix}")
-    except authorities.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
         return redirect("desk_privacy_authority" if found else "desk_privacy", *([number] if found else []))
     answer["Content-Disposition"] = f'attachment; filename="{number}.{suffix}"'
@@ -177,7 +178,7 @@ def book_pdf(request: HttpRequest, number: str, label: str) -> HttpResponse:
     """GET /desk/privacy/authorities/<number>/documents/<label>/: one document from the vault."""
     try:
         made = statutory.pdf_for(number, _actor(request), label)
-    except (authorities.Refused, NoSuchDocument, NoFont):
+    except (Refused, NoSuchDocument, NoFont):
         raise Http404 from None
     answer = HttpResponse(made, content_type="application/pdf")
     answer["Content-Disposition"] = f'attachment; filename="{label}.pdf"'

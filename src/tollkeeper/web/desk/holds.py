@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.core.refusal import Refused
 from tollkeeper.privacy import holds
 from tollkeeper.web.access import for_privacy
 from tollkeeper.web.desk.fields import DAY, GROUNDS, record_sets
@@ -61,7 +62,7 @@ def make(request: HttpRequest) -> HttpResponse:
                     subject, given["record_set"], ground=given["ground"], reviewer=uuid.UUID(str(person.pk)),
                     review_on=given["review_on"], authority=given["authority"], year=given["year"],
                 )  # fmt: skip
-            except holds.Refused as no:
+            except Refused as no:
                 form.add_error(None, str(no))
             else:
                 messages.success(request, _("Hold order %s is in force.") % number)
@@ -77,7 +78,7 @@ def review(request: HttpRequest, number: str) -> HttpResponse:
     day = parse_date(request.POST.get("review_on", "")) or timezone.now().date() + dt.timedelta(days=90)
     try:
         holds.review(number, day, person.pk)
-    except holds.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Kept until somebody looks again."))

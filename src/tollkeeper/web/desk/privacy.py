@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import erasure, inactivity, rehearsing
 from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
@@ -56,7 +57,7 @@ def report_decide(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/minors/<number>/"""
     try:
         minor_flow.decide(number, agree=request.POST.get("decision") == "agree", actor=_actor(request))
-    except minors.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Saved."))
@@ -69,7 +70,7 @@ def hold_release(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/holds/<number>/release/"""
     try:
         erasure.release_hold(number, _actor(request))
-    except holds.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Released; an erasure that waited goes on."))
@@ -85,7 +86,7 @@ def duty_step(request: HttpRequest, duty_id: int, verb: str) -> HttpResponse:
         raise Http404
     try:
         steps[verb](duty_id)
-    except forgetting.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Saved."))

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.privacy import policy_queries, proof_runs, reviews
-from tollkeeper.privacy.attestations import ROLES, Refused
+from tollkeeper.privacy.attestations import ROLES
 from tollkeeper.proofs import running, vouching
 from tollkeeper.web.access import for_privacy
 from tollkeeper.web.policy import policy_language

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import subject_request as flow
 from tollkeeper.kit import audit
 from tollkeeper.privacy import answering, copies, letters, mandates, requests
@@ -95,7 +96,7 @@ def step(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         raise Http404
     try:
         steps[verb]()
-    except requests.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Saved."))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import helpdesk
 from tollkeeper.support import queries as tickets
 from tollkeeper.support import services as support
@@ -85,7 +86,7 @@ def ticket(request: HttpRequest, number: str) -> HttpResponse:
             helpdesk.answer(
                 number, form.cleaned_data["body"], _person(request).pk, form.cleaned_data["attached"]
             )
-        except support.Refused as no:
+        except Refused as no:
             form.add_error(None, str(no))
         else:
             messages.success(request, _("Answered."))
@@ -121,7 +122,7 @@ def ticket_close(request: HttpRequest, number: str) -> HttpResponse:
         raise Http404
     try:
         support.close_ticket(number)
-    except support.Refused as no:
+    except Refused as no:
         messages.error(request, str(no))
         return redirect("desk_ticket", number)
     messages.success(request, _("Closed."))
