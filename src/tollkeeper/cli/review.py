@@ -8,7 +8,6 @@ import typer
 
 from tollkeeper.cli.django import start
 from tollkeeper.cli.person import find_operator
-from tollkeeper.core.refusal import Refused
 
 
 def review(
