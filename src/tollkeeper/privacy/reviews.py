@@ -105,7 +105,7 @@ def begun(now: dt.datetime) -> dt.date:
 
 def done(item: str, *, by: uuid.UUID | None, on: dt.date, findings: int = 0) -> int:
     """Note that a review of the plan was done; its number. ``by`` None is the house itself, for a drill
-    that runs by a job. Raises :class:`UnknownReview`, or ``ValueError`` for a day to come."""
+    that runs by a job. Raises :class:`UnknownReview`, or ``Refused`` for a day to come."""
     policy = policy_queries.get_current().policy
     if item not in policy.reviews:
         raise UnknownReview(
@@ -113,7 +113,7 @@ def done(item: str, *, by: uuid.UUID | None, on: dt.date, findings: int = 0) -> 
         )
     now = timezone.now()
     if on > now.date() or findings < 0:
-        raise ValueError("a review was done today or before, with no fewer than 0 findings")
+        raise Refused("a review was done today or before, with no fewer than 0 findings")
     who = audit.person(by) if by is not None else "system"
     with transaction.atomic():
         entry = audit.record(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from django.utils import timezone
+
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.personal import Plain
 from tollkeeper.privacy import erasing, periods
@@ -74,6 +76,7 @@ def after_closure(ctx: Context) -> Evidence:
         "rows_gone": sum(step.rows for step in steps if not step.stays),
         "rows_without_a_person": sum(step.rows for step in steps if step.stays),
         "tables": len(steps),
+        "erased_at": timezone.now().isoformat(),
         "ms": round(took, 1),
         "hits": 0,
         "key_destroyed": True,

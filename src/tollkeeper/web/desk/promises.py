@@ -139,7 +139,7 @@ def review(request: HttpRequest, item: str) -> HttpResponse:
         reviews.done(
             item, by=person.pk, on=timezone.now().date(), findings=int(found) if found.isdecimal() else -1
         )
-    except ValueError as no:  # UnknownReview is one
+    except Refused as no:
         messages.error(request, str(no))
     else:
         messages.success(request, _("Noted; its next day is reckoned from today."))
