@@ -45,6 +45,7 @@ ELSEWHERE = (
     "desk/promises",
     "desk/customer_restricted",
     "desk/authority",
+    "desk/breach",
     "desk/hold_new",
     "desk/factor",
     "storefront/letter",

@@ -47,6 +47,15 @@ def customer_of(user_id: uuid.UUID) -> int | None:
     return Customer.objects.filter(owner_id=user_id).values_list("pk", flat=True).first()
 
 
+def public_ids(people: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The customer numbers of people; who never was a customer is left out."""
+    wanted, found = list(people), dict[uuid.UUID, str]()
+    for start in range(0, len(wanted), 500):
+        rows = Customer.objects.filter(owner_id__in=wanted[start : start + 500])
+        found |= {owner: number for owner, number in rows.values_list("owner_id", "public_id") if owner}
+    return found
+
+
 def get_customer(customer_id: int) -> Customer:
     """Raises ``Customer.DoesNotExist``."""
     return Customer.objects.select_related("owner").get(pk=customer_id)

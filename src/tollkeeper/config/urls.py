@@ -122,6 +122,7 @@ urlpatterns = [
     path("", include("tollkeeper.web.desk.promises")),
     path("", include("tollkeeper.web.desk.restriction")),
     path("", include("tollkeeper.web.desk.authorities")),
+    path("", include("tollkeeper.web.desk.breaches")),
     path("", include("tollkeeper.web.desk.holds")),
     path("desk/", today.today, name="desk"),
     path("desk/orders/", desk_orders.order_list, name="desk_orders"),

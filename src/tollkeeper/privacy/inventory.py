@@ -194,6 +194,23 @@ INVENTORY = {
             "people_told_at": Plain("time"),
             "closed_at": Plain("time"),
             "affected": Plain("count"),
+            "risk": Plain("code of ours"),
+            "facts": Plain("an operator's account of what happened; addresses are refused"),
+            "words": Plain("what everybody concerned is written; addresses are refused"),
+            "scope": Plain("config: names of record sets"),
+            "rows_from": Plain("time"),
+            "rows_until": Plain("time"),
+        },
+    ),
+    "privacy.BreachNotice": Model(
+        path="subject",
+        keep=Keep("requests", since="breach.noticed_at"),
+        columns={
+            "id": Plain("key"),
+            "breach": Plain("link"),
+            "subject": Plain("link"),
+            "told_at": Personal("requests", "notice", "legal"),
+            "reached": Personal("requests", "notice", "legal"),
         },
     ),
 }

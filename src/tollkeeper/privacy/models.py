@@ -24,6 +24,7 @@ __all__ = [
     "Attestation",
     "AuthorityCase",
     "Breach",
+    "BreachNotice",
     "Choice",
     "Copy",
     "Correction",
@@ -208,7 +209,12 @@ def _breach_number() -> str:
 
 
 class Breach(models.Model):
-    """An entry of the breach register (Art. 33(5)). ``kind`` and ``note`` are codes of ours."""
+    """An entry of the breach register (Art. 33(5)). ``kind``, ``note`` and ``risk`` are codes of ours.
+
+    ``facts`` is what happened and what was done, for the authority; ``words`` what the people
+    concerned are written. Neither names anybody. ``scope`` are record sets, with commas, of whose
+    rows those between ``rows_from`` and ``rows_until`` were concerned.
+    """
 
     number = models.CharField(max_length=12, unique=True, default=_breach_number, editable=False)
     kind = models.CharField(max_length=40)
@@ -219,6 +225,30 @@ class Breach(models.Model):
     people_told_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     affected = models.IntegerField(default=0)
+    risk = models.CharField(max_length=12, default="")
+    facts = models.TextField(default="")
+    words = models.TextField(default="")
+    scope = models.CharField(max_length=120, default="")
+    rows_from = models.DateTimeField(null=True)
+    rows_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.number} ({self.kind})"
+
+
+class BreachNotice(models.Model):
+    """Somebody who was concerned by a breach, and when they were told; ``reached`` says by what the mail
+    was: an address that is gone cannot be written to."""
+
+    breach = models.ForeignKey(Breach, models.CASCADE, related_name="notices")
+    subject = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    told_at = models.DateTimeField(null=True)
+    reached = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["breach", "subject"], name="privacy_breach_notice_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"breach notice {self.pk}"

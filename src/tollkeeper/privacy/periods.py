@@ -150,8 +150,12 @@ def leads(label: str) -> str:
 
 
 def _moment(period: Period, at: dt.datetime) -> Any:
-    """A moment as the column compares with it from which the period counts."""
-    last = follow(installed_models()[period.label], period.since)
+    return moment_for(period.label, period.since, at)
+
+
+def moment_for(label: str, column: str, at: dt.datetime) -> Any:
+    """A moment as a column of a table, or one at the end of a dotted path, compares with it."""
+    last = follow(installed_models()[label], column)
     return at if isinstance(last, models.DateTimeField | models.BigIntegerField) else at.date()
 
 

@@ -18,7 +18,16 @@ from tollkeeper.flows import erasure, inactivity, rehearsing
 from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.kit import backups
-from tollkeeper.privacy import authorities, corrections, forgetting, holds, minors, requests, retention
+from tollkeeper.privacy import (
+    authorities,
+    breaches,
+    corrections,
+    forgetting,
+    holds,
+    minors,
+    requests,
+    retention,
+)
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import for_privacy
 
@@ -34,6 +43,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     values = {
         "requests": [row for row in requests.open_requests() if row.kind != "minor"],
+        "breaches": breaches.unfinished(),
         "reports": minors.waiting(),
         "cases": authorities.waiting(),
         "holds": holds.list_holds(),

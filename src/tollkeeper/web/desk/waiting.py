@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tollkeeper.accounts import queries as accounts
-from tollkeeper.privacy import authorities, forgetting, holds, minors, requests
+from tollkeeper.privacy import authorities, breaches, forgetting, holds, minors, requests
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import ROLE
 
@@ -40,7 +40,7 @@ def waiting_for(person: Any, today: dt.date, limit: int = MOST) -> list[tuple[Wa
     """
     found = list(_letters())
     if accounts.has_role(person.pk, ROLE):
-        found += [*_requests(), *_cases(), *_orders(today)]
+        found += [*_breaches(), *_requests(), *_cases(), *_orders(today)]
     found.sort(key=lambda one: (one.due_on, one.number))
     return [(one, one.late(today)) for one in found[:limit]]
 
@@ -50,6 +50,15 @@ def _letters() -> Iterator[Waiting]:
         kind = _("Complaint") if row.complaint else _("Letter")
         url = reverse("desk_ticket", args=[row.number])
         yield Waiting(kind, row.number, url, row.due_at.date(), _("Answer"))
+
+
+def _breaches() -> Iterator[Waiting]:
+    for row in breaches.unfinished():
+        url = reverse("desk_privacy_breach", args=[row.number])
+        action = _("Tell the authority") if row.risk else _("Judge")
+        if not row.authority_waits:
+            action = _("Close it") if row.risk != "high" or row.people_told_at else _("Tell people")
+        yield Waiting(_("Breach"), row.number, url, row.authority_due_at.date(), action)
 
 
 def _requests() -> Iterator[Waiting]:

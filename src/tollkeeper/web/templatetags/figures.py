@@ -166,6 +166,12 @@ _WORDS = {
     "receipt": gettext_lazy("Receipt"),
     "invoice": gettext_lazy("Invoice"),
     "credit_note": gettext_lazy("Credit note"),
+    # breaches
+    "seen": gettext_lazy("Seen by somebody who should not"),
+    "gone": gettext_lazy("Data is gone"),
+    "changed": gettext_lazy("Data was altered"),
+    "unavailable": gettext_lazy("Nobody can get at the data"),
+    "drill": gettext_lazy("A rehearsal"),
 }
 """What customers read; words of the desk alone stand there as they are."""
 
