@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import tomllib
 import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from tollkeeper.config.environment import repository
 from tollkeeper.core.addresses import Unreadable
 from tollkeeper.drills._faults import Injector
 from tollkeeper.drills._faults_more import old_grant
+from tollkeeper.flows import retention
 from tollkeeper.kit import log_keys
 from tollkeeper.kit.keystore.models import LogSecret
 from tollkeeper.kit.models import LogKey
@@ -62,7 +68,7 @@ def test_a_key_that_outlived_its_day_is_found() -> None:
     log_keys.make_ahead(timezone.now().date() - dt.timedelta(days=31), 1)
     with pytest.raises(Broken, match="outlived"):
         periods.logs(Context())
-    LogSecret.objects.filter(log="calls").order_by("day").update(wrapped=None)
+    LogSecret.objects.order_by("day").update(wrapped=None)
     periods.logs(Context())
 
 
@@ -72,3 +78,31 @@ def test_a_grant_past_its_period_is_found() -> None:
         old_grant(at)
         with pytest.raises(Broken, match="past their period"):
             periods.keys_and_quotas(Context())
+
+
+def test_a_file_of_a_log_older_than_its_rule_is_found_and_the_night_takes_it(settings: Any) -> None:
+    folder = Path(settings.ENV.home) / "logs"
+    folder.mkdir(exist_ok=True)
+    file = folder / "web.log"
+    file.write_text("{}\n")
+    old = timezone.now() - dt.timedelta(days=31, hours=1)
+    os.utime(file, (old.timestamp(), old.timestamp()))
+    try:
+        with pytest.raises(Broken, match="older than its period"):
+            periods.logs(Context())
+        retention.run(timezone.now())
+        assert not file.exists()
+        assert periods.logs(Context())["limit_of_files_days"] == 30
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("shop", ["gettoken", "twtapi"])
+def test_both_shops_keep_logs_for_thirty_days(shop: str) -> None:
+    text = (repository() / "shops" / shop / "policy.toml").read_text()
+    rules = tomllib.loads(text)["keep"]
+    assert {name: rule["days"] for name, rule in rules.items() if rule.get("logs")} == {
+        "calls": 30,
+        "security": 30,
+        "jobs": 30,
+    }

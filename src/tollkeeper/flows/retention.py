@@ -19,10 +19,7 @@ from tollkeeper.usage import queries as usage
 
 UNTIL_NEXT = dt.timedelta(hours=26)
 """From one night to the next, and two hours for a worker that is late."""
-LOG_DAYS = 89
-"""Files of logs: nothing that is written into reaches ninety days."""
 MAIL_DAYS = 30
-_FOLDERS = {"logs": LOG_DAYS, "mail": MAIL_DAYS}
 
 
 @schedule("apply_periods", every_s=24 * 3600, purpose="legal")
@@ -47,7 +44,9 @@ def run(now: dt.datetime, ahead: dt.timedelta = dt.timedelta(0)) -> dict[str, in
     if "jobs" in days:
         jobs = job_runner.prune_done(dt.timedelta(days=days["jobs"].days), now)
         gone |= {"kit.Job": jobs} if jobs else {}
-    for name, limit in _FOLDERS.items():
+    # what processes of ours say goes a day before the logs of their days: no file is older than the rule
+    logs = days[log_keys.RULES[log_keys.ACCESS]].days - 1
+    for name, limit in (("logs", logs), ("mail", MAIL_DAYS)):
         files = _drop_files(Path(settings.ENV.home) / name, now - dt.timedelta(days=limit))
         gone |= {name: files} if files else {}
     return gone

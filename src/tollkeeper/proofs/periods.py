@@ -87,8 +87,10 @@ def logs(ctx: Context) -> Evidence:
     long = {name: days for name, days in rules.items() if days > LOG_DAYS}
     require(not long, "a log is kept longer than ninety days", rules=long)
     files = dict(_files(ctx))
-    old = {name: days for name, days in files.items() if days > LOG_DAYS}
-    require(not old, "a file of a log is older than ninety days", files=old)
+    own = ctx.policy.keep[log_keys.RULES[log_keys.ACCESS]].days
+    limits = {name: own if name.startswith("logs/") else LOG_DAYS for name in files}
+    old = {name: days for name, days in files.items() if days > limits[name]}
+    require(not old, "a file of a log is older than its period", files=old)
     rows = _kept(ctx, "technical.ip", "technical.agent")
     return {
         "days_of_logs": _days(ctx),
@@ -96,4 +98,5 @@ def logs(ctx: Context) -> Evidence:
         "tables": rows,
         "files": len(files),
         "oldest_file_days": max(files.values(), default=0),
+        "limit_of_files_days": own,
     }
