@@ -24,6 +24,7 @@ from tollkeeper.delivery.provisioners import Door, Unsure, Wish, litellm
 from tollkeeper.flows import erasure
 from tollkeeper.flows import forgetting as flow
 from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit.keystore import ring
 from tollkeeper.kit.models import Job
 from tollkeeper.kit.trail.models import Disclosure
 from tollkeeper.outbox import services as outbox
@@ -244,3 +245,17 @@ def test_after_the_erasure_the_link_shows_what_was_done(till: Till) -> None:
     assert "ada@example.org" not in text
     assert Client().post(path).status_code == 302  # too late: nothing happens
     assert not User.objects.filter(pk=ada).exists()
+
+
+def test_an_erasure_that_was_killed_finds_its_own_after_the_index_key_was_rotated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    subject, day = uuid.uuid4(), timezone.now().date()
+    number = forgetting.begin(subject)
+    duty = forgetting.expect(number, "payer", "stripe", "cus_1", due_on=day)
+    now = ring.current()
+    monkeypatch.setattr(ring, "current", lambda: ring.Ring(now.keks, (b"n" * ring.KEY_BYTES,)))
+    assert forgetting.begin(subject) == number
+    assert forgetting.expect(number, "payer", "stripe", "cus_1", due_on=day).id == duty.id
+    assert forgetting.begin(uuid.uuid4()) != number
+    assert forgetting.expect(number, "payer", "stripe", "cus_2", due_on=day).id != duty.id

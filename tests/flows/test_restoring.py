@@ -1,6 +1,8 @@
 """The monthly rehearsal restores with the very command that people would use; old books lock the shop."""
 
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -13,7 +15,7 @@ from tollkeeper.flows import erasure, rehearsing, restoring
 from tollkeeper.flows.policy_change import load_policy
 from tollkeeper.kit import backups, erasure_journal, lockdown
 from tollkeeper.kit.models import Job
-from tollkeeper.privacy import requests
+from tollkeeper.privacy import policy_queries, requests, reviews
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
 sqlite = pytest.mark.skipif(
@@ -47,6 +49,26 @@ def test_a_rehearsal_says_whether_backups_can_be_restored() -> None:
     told = rehearsing.last_rehearsal()
     assert told is not None
     assert "not what was written" in str(told["said"])
+
+
+def test_a_rehearsal_that_held_is_a_review_of_the_audit_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def last() -> tuple[object, object]:
+        (line,) = [one for one in reviews.plan(policy, today) if one.name == rehearsing.REVIEW]
+        return line.last_on, line.due_on
+
+    policy, today = policy_queries.get_current().policy, timezone.now().date()
+    days = dt.timedelta(days=policy.reviews["restore"].every_days)
+    context: Any = None
+    rehearsing.rehearse_restore(context)
+    assert last()[0] is None, "without a backup nothing was rehearsed"
+    backups.make(timezone.now())
+    monkeypatch.setattr(rehearsing, "_restore", lambda *_: (1, "broken"))
+    with pytest.raises(rehearsing.RestoreFailed):
+        rehearsing.rehearse_restore(context)
+    assert last()[0] is None, "a rehearsal that failed is none"
+    monkeypatch.setattr(rehearsing, "_restore", lambda *_: (0, ""))
+    rehearsing.rehearse_restore(context)
+    assert last() == (today, today + days)
 
 
 def test_a_book_with_erased_people_locks_itself_until_they_are_gone() -> None:

@@ -7,18 +7,18 @@ then no longer. It is written before the first row of the person goes.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
+import hmac
 import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.core import states
 from tollkeeper.core.refusal import Refused
-from tollkeeper.kit.keystore import ring
 from tollkeeper.privacy.case_models import ErasureReceipt, Forgetting
 
 KINDS = ("plan", "payer", "key", "contract", "letter")
@@ -59,15 +59,20 @@ def begin(subject: uuid.UUID, request: str = "") -> str:
 
     Otherwise it is made of a keyed hash, so that an erasure that was killed finds its own again.
     """
-    mark = ring.current().blind(subject.hex, "privacy.receipt")[0]
-    number = request or "E-" + hashlib.sha256(mark.encode()).hexdigest()[:10].upper()
+    number = request or "E-" + _mark("privacy.receipt", subject.hex)[:10].upper()
     ErasureReceipt.objects.get_or_create(number=number)
     return number
 
 
+def _mark(context: str, text: str) -> str:
+    """A keyed hash, 24 hex digits. The pepper is not rotated, unlike the key of the indexes: an erasure that
+    was killed finds its own again after any rotation."""
+    return hmac.digest(settings.KEY_PEPPER, f"{context}|{text}".encode(), "sha256").hex()[:24]
+
+
 def expect(receipt: str, kind: str, processor: str, reference: str = "", *, due_on: dt.date) -> Duty:
     """Note that somebody has to be told, once per thing; erasing again finds the same row."""
-    mark = ring.current().blind(f"{kind}|{processor}|{reference or receipt}", "privacy.forgetting")[0]
+    mark = _mark("privacy.forgetting", f"{kind}|{processor}|{reference or receipt}")
     row, _ = Forgetting.objects.get_or_create(
         mark=mark,
         defaults={
