@@ -158,7 +158,7 @@ def test_every_file_has_a_stage() -> None:
 
 def test_a_probe_says_what_is_kept(stage: Stage) -> None:
     facts = stage.provisioner.probe()
-    assert facts.keeps <= {"cap", "ends_at", "models", "ip_ranges", "requests_per_minute", "concurrency"}
+    assert facts.keeps <= webhook.KEEPS
     assert "cap" in facts.keeps
     assert abs(facts.skew_s) < 5
 
@@ -290,7 +290,7 @@ def test_renewing_writes_absolute_amounts(stage: Stage) -> None:
     handed = stage.provisioner.provide(wish())
     later = NOW + dt.timedelta(days=60)
     for _ in range(2):
-        seen = stage.provisioner.renew(handed.handle, cap=12 * USD, ends_at=later)
+        seen = stage.provisioner.renew(handed.handle, wish(cap=12 * USD, ends_at=later))
     assert abs((seen.cap or 0) - 12 * USD) <= 1000
     keeps = stage.provisioner.probe().keeps
     assert "ends_at" not in keeps or (seen.ends_at and abs(seen.ends_at - later) < dt.timedelta(minutes=5))
@@ -305,7 +305,7 @@ def test_renewing_after_a_break_ends_at_the_same_amount(stage: Stage, do: str) -
     ends = NOW + dt.timedelta(days=30)
     for _ in range(4):
         try:
-            seen = stage.provisioner.renew(handed.handle, cap=9 * USD, ends_at=ends)
+            seen = stage.provisioner.renew(handed.handle, wish(cap=9 * USD, ends_at=ends))
             break
         except ProvisionerError:
             stage.provisioner.resume(handed.handle)

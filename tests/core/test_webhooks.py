@@ -18,6 +18,42 @@ def test_the_signature_is_the_specs_own() -> None:
     assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+SECRET = webhooks.secret_text(b"known to two")
+
+
+def _headers(at: int = 1000, secret: str = SECRET) -> dict[str, str]:
+    made = webhooks.sign(secret, "msg_1", at, b"body")
+    return {"webhook-id": "msg_1", "webhook-timestamp": str(at), "webhook-signature": made}
+
+
+def test_what_is_signed_now_is_believed() -> None:
+    webhooks.verify(SECRET, _headers(), b"body", 1000 + webhooks.TOLERANCE_S)
+    webhooks.verify(SECRET, _headers(), b"body", 1000 - webhooks.TOLERANCE_S)
+    several = {**_headers(), "webhook-signature": f"v1,b2xk {_headers()['webhook-signature']}"}
+    webhooks.verify(SECRET, several, b"body", 1000)
+    webhooks.verify("as it is", _headers(secret="as it is"), b"body", 1000)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "now", "secret"),
+    [
+        ({}, b"body", 1000, SECRET),
+        (_headers(), b"another", 1000, SECRET),
+        (_headers(), b"body", 1301, SECRET),
+        (_headers(), b"body", 699, SECRET),
+        (_headers(), b"body", 1000, webhooks.secret_text(b"another")),
+        (_headers(secret=""), b"body", 1000, ""),
+        ({**_headers(), "webhook-id": "msg_2"}, b"body", 1000, SECRET),
+        ({**_headers(), "webhook-timestamp": "-1"}, b"body", 1000, SECRET),
+        ({**_headers(), "webhook-timestamp": "\u0661000"}, b"body", 1000, SECRET),
+        ({**_headers(), "webhook-signature": "v1,\u00e9"}, b"body", 1000, SECRET),
+    ],
+)
+def test_what_is_not_is_refused(headers: dict[str, str], body: bytes, now: int, secret: str) -> None:
+    with pytest.raises(webhooks.BadSignature):
+        webhooks.verify(secret, headers, body, now)
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

@@ -68,8 +68,8 @@ def test_its_end_can_be_moved(home: Provisioner) -> None:
     handle = provide(home, label()).handle
     ends = timezone.now() + dt.timedelta(days=3)
     for _ in range(2):
-        assert home.renew(handle, cap=None, ends_at=ends).ends_at == ends
-    assert home.renew(handle, cap=None, ends_at=None).ends_at is None
+        assert home.renew(handle, Wish("", "", "calls", ends_at=ends)).ends_at == ends
+    assert home.renew(handle, Wish("", "", "calls")).ends_at is None
 
 
 def test_a_withdrawn_key_is_gone(home: Provisioner) -> None:

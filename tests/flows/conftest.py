@@ -34,6 +34,6 @@ def shop(
     target = TargetTerms("there", "x", "http://relay.test", "X", resale_allowed=True, options=options)
 
     monkeypatch.setattr(relaying, "_targets", lambda: ["there"])
-    monkeypatch.setattr(relaying, "_counts_otherwise", lambda name, unit: False)
+    monkeypatch.setattr(relaying, "counts_otherwise", lambda name, unit: False)
     with registry.stand_in("there", build(Door(timezone.now, target, "adm", Line(relay.app)))):
         yield Shop(relay, target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.services.lines import PRO, customer
-from tollkeeper.core.keys import mint
+from tollkeeper.core.keys import digest, mint
 from tollkeeper.core.terms import encode
 from tollkeeper.delivery import services as delivery
 from tollkeeper.delivery.models import Delivery, KeyEntry
@@ -92,7 +91,7 @@ def test_a_broken_published_key_is_no_signature() -> None:
     assert refused.value.status == 401
 
 
-def test_a_key_at_a_relay_is_known_by_its_hash_and_replaced(tmp_path: Path, settings) -> None:
+def test_a_key_at_any_relay_is_known_by_its_keyed_hash_and_replaced(tmp_path: Path, settings) -> None:
     settings.MAIL_FOLDER = tmp_path
     settings.EMAIL_BACKEND = "tollkeeper.kit.mail.FileBackend"
     secret = "sk-leaked-at-a-relay"
@@ -105,7 +104,9 @@ def test_a_key_at_a_relay_is_known_by_its_hash_and_replaced(tmp_path: Path, sett
         terms=encode(PRO),
         target="relay",
         label="tkx-77-1",
-        handle=hashlib.sha256(secret.encode()).hexdigest(),
+        handle="12",
+        hint="sk-…elay",
+        digest=digest(secret.encode(), settings.KEY_PEPPER),
         state="delivered",
     )
     [first] = leaks.take_report([Token(secret, "x")])

@@ -5,20 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import random
 
+import msgspec
 import pytest
 import time_machine
+from django.conf import settings
 from django.utils import timezone
 
 from samples.relays.faults import DEEDS, Fault
+from samples.relays.litellm import LiteLLM
 from tests.services.lines import customer
 from tests.services.relay_shop import USD, Shop, cap_there, revealed, sell, work
 from tollkeeper.accounts.models import Customer
+from tollkeeper.core.keys import digest
+from tollkeeper.core.terms import KeyTerms, LimitTerms
 from tollkeeper.delivery import queries, services
 from tollkeeper.delivery.models import Delivery
 from tollkeeper.flows import fulfilment, relaying
 from tollkeeper.kit.models import Job, Step
 
 pytestmark = pytest.mark.django_db
+PER_MINUTE, TOKENS = LimitTerms("minute", "requests", 60, 60), LimitTerms("tokens", "tokens", 40_000, 60)
 
 
 def test_a_paid_line_becomes_a_working_key_there(shop: Shop) -> None:
@@ -86,6 +92,40 @@ def test_a_renewal_raises_the_same_key(shop: Shop) -> None:
     work()
     assert abs(cap_there(shop) - (used + 10 * USD)) <= 4, "a pack comes on top"
     assert queries.find_unrevealed(buyer) is None
+    assert shop.chat(secret)
+
+
+def test_a_raised_key_keeps_what_was_sold_and_gets_the_best_of_both(shop: Shop) -> None:
+    if not isinstance(shop.relay, LiteLLM):
+        return  # the others keep fewer restrictions; see the contract
+    buyer = customer()
+    one = KeyTerms("plus", unit="credits", limits=(PER_MINUTE, TOKENS), concurrency=8, models=("tern-1",))
+    sell(buyer, 5, terms=one)
+    work()
+    [key] = shop.relay.keys.values()
+    kept = {"rpm_limit": 60, "tpm_limit": 40_000, "max_parallel_requests": 8}
+    assert {name: key.extra[name] for name in kept} == kept
+    sell(buyer, 5, terms=one)
+    work()
+    assert {name: key.extra[name] for name in kept} == kept, "a renewal lifted what was sold"
+    sell(buyer, 5, terms=msgspec.structs.replace(one, concurrency=20, models=("tern-1", "heron-1")))
+    work()
+    assert (key.extra["max_parallel_requests"], set(key.models)) == (20, {"tern-1", "heron-1"})
+    key.models, key.extra["tpm_limit"] = (), None  # somebody changed it there
+    assert relaying.sweep("there")["different"] == 1
+    work()
+    assert (set(key.models), key.extra["tpm_limit"]) == ({"tern-1", "heron-1"}, 40_000)
+
+
+def test_a_key_that_is_made_while_its_customer_is_stopped_is_born_stopped(shop: Shop) -> None:
+    buyer = customer()
+    services.suspend_keys(buyer, "dispute")
+    sell(buyer)
+    work()
+    secret = revealed(buyer)
+    assert not shop.chat(secret)
+    services.resume_keys(buyer, "dispute")
+    work()
     assert shop.chat(secret)
 
 
@@ -162,6 +202,32 @@ def test_a_leaked_key_is_replaced_by_one_for_what_is_left(shop: Shop) -> None:
     figures = relaying.sweep("there", now=timezone.now() + dt.timedelta(hours=3))
     assert (figures["orphans"], figures["missing"], figures["different"]) == (0, 0, 0)
     assert {row.label for row in Delivery.objects.all()} == set(shop.labels), "both lines moved to it"
+
+
+def test_what_is_left_of_a_key_survives_a_refund_of_its_newest_line(shop: Shop) -> None:
+    buyer = customer()
+    sell(buyer, 5)
+    later = sell(buyer, 4)
+    work()
+    old = revealed(buyer)
+    fulfilment.withdraw_line(later, claim="re-1")
+    work()
+    one = queries.find_by_secret(digest(old.encode(), settings.KEY_PEPPER))
+    assert one is not None
+    assert one.hint.endswith(old[-4:])
+    assert len(one.hint) == 8
+    assert relaying.ask_for_replacement(one.id)
+    work()
+    fresh = revealed(buyer)
+    assert not shop.chat(old)
+    assert shop.chat(fresh)
+    assert abs(cap_there(shop) - 5 * USD) <= 4
+    assert queries.find_by_secret(digest(old.encode(), settings.KEY_PEPPER)) is None
+    shop.relay.keys.clear()
+    relaying.sweep("there", now=timezone.now() + dt.timedelta(hours=3))
+    work()
+    assert shop.chat(revealed(buyer)), "and it is made anew when its relay has lost it"
+    assert abs(cap_there(shop) - 5 * USD) <= 4
 
 
 def test_a_lost_key_of_two_lines_is_made_once(shop: Shop) -> None:

@@ -151,7 +151,7 @@ def test_what_is_wrong_for_good_is_never_shown_and_lies_with_the_operator(
 def test_a_relay_that_counts_in_another_money_sells_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relaying, "_counts_otherwise", lambda name, unit: (name, unit) == ("there", "USD"))
+    monkeypatch.setattr(relaying, "counts_otherwise", lambda name, unit: (name, unit) == ("there", "USD"))
     relaying.probe_relays(None)  # type: ignore[arg-type]
     found = queries.find_target("there")
     assert found is not None
@@ -160,9 +160,9 @@ def test_a_relay_that_counts_in_another_money_sells_nothing(
 
 def test_moneys_are_compared_with_what_the_shop_sells() -> None:
     catalog.load_shop(environment.repository() / "shops" / "gettoken")
-    assert not relaying._counts_otherwise("relay", "USD")
-    assert relaying._counts_otherwise("relay", "CNY")
-    assert not relaying._counts_otherwise("another", "CNY"), "nothing is sold of it"
+    assert not relaying.counts_otherwise("relay", "USD")
+    assert relaying.counts_otherwise("relay", "CNY")
+    assert not relaying.counts_otherwise("another", "CNY"), "nothing is sold of it"
 
 
 def test_a_key_that_is_used_up_is_left_alone_and_works_again_when_raised(shop: Shop) -> None:

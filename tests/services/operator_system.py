@@ -19,6 +19,7 @@ from samples.relays.faults import Faults, run
 SECRET = "whsec_" + base64.b64encode(b"a secret that both sides know").decode()
 _FAULTS_OF = {"provide": "create", "write": "update", "find": "search"}
 PAGE = 50
+KEPT = ("cap", "ends_at", "models", "ip_ranges", "requests_per_minute", "tokens_per_minute", "concurrency")
 
 
 class Wrong(Exception):
@@ -68,8 +69,7 @@ class OperatorSystem:
         return await run(self.faults.draw(_FAULTS_OF.get(op, op)), act, undo)
 
     def on_probe(self, fault: str) -> dict[str, Any]:
-        keeps = ["cap", "ends_at", "models", "ip_ranges", "requests_per_minute"]
-        return {"version": "1", "keeps": keeps, "wallet": None}
+        return {"version": "1", "unit": "USD", "keeps": list(KEPT), "wallet": None}
 
     def on_provide(self, fault: str, key: dict[str, Any]) -> dict[str, Any]:
         known = next((k for k in self.keys.values() if k["label"] == key["label"]), None)
@@ -128,7 +128,7 @@ class OperatorSystem:
         return self.keys[handle]
 
     def _apply(self, key: dict[str, Any], terms: dict[str, Any], fault: str) -> None:
-        for name in ("cap", "ends_at", "models", "ip_ranges", "requests_per_minute"):
+        for name in KEPT:
             key[name] = terms.get(name)
         if fault == "drop_restrictions":
             key["models"] = []

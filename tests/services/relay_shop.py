@@ -53,10 +53,12 @@ class Shop:
         return [key.name for key in self.relay.keys.values()]
 
 
-def sell(buyer: int, units: int = 5, *, per: str = "once", days: int | None = 30) -> int:
+def sell(
+    buyer: int, units: int = 5, *, per: str = "once", days: int | None = 30, terms: KeyTerms = TERMS
+) -> int:
     """A paid line of ``units`` dollars of credit at the relay, and its job."""
     grant = GrantTerms("credits", units * USD, per=per, lasts_days=days)
-    terms = LineTerms("plus", "relay", TERMS, grants=(grant,), target="there")
+    sold = LineTerms("plus", "relay", terms, grants=(grant,), target="there")
     order = Order.objects.create(
         customer=Customer.objects.get(pk=buyer),
         offer=f"plus/{OrderLine.objects.count()}",
@@ -73,7 +75,7 @@ def sell(buyer: int, units: int = 5, *, per: str = "once", days: int | None = 30
         plan_version=1,
         price="main",
         amount_minor=500,
-        terms=encode(terms),
+        terms=encode(sold),
     )
     fulfilment.enqueue("fulfil_line", f"fulfil:{line.pk}", line_id=line.pk)
     return line.pk

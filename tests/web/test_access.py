@@ -65,6 +65,7 @@ ELSEWHERE = (
     "console_privacy_fetch",
     "drp_",
     "console_privacy_claim",
+    "console_relay_replace",
     "console_webhook",
     "desk_webhook",
     "desk_relay",

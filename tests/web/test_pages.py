@@ -39,6 +39,7 @@ ELSEWHERE = (
     "parts/thread",
     "console/ticket",
     "console/webhook.",
+    "console/relay_replace",
     "desk/ticket",
     "desk/request",
     "desk/privacy",

@@ -75,6 +75,7 @@ urlpatterns = [
     path("console/keys/test/", key_test.key_test, name="console_key_test"),
     path("console/keys/relays/", relays.relay_keys, name="console_relays"),
     path("console/keys/relays/<int:delivery_id>/look/", relays.look, name="console_relay_look"),
+    path("console/keys/relays/<int:delivery_id>/replace/", relays.replace, name="console_relay_replace"),
     path("console/keys/delivered/<int:delivery_id>/", keys.key_reveal, name="console_key_reveal"),
     path("console/usage/", usage.usage_page, name="console_usage"),
     path("console/calls/", calls.call_log, name="console_calls"),

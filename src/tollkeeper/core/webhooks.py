@@ -1,4 +1,4 @@
-"""What we tell programs of customers: the form of Standard Webhooks, and where it may go. Pure.
+"""The form of Standard Webhooks, for what we tell and what we are told, and where it may go. Pure.
 
 Source: https://github.com/standard-webhooks/standard-webhooks (spec 1.0.0), symmetric ``v1``.
 """
@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,10 +20,17 @@ SECRET_BYTES = 32
 WAITS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds between two tries: the spec's own schedule, three and a half days in all."""
 
+TOLERANCE_S = 300
+"""How old a message to us may be, and how far ahead its clock."""
+
 KINDS = ("order", "payment", "key", "quota", "customer")
 """Families of events; an endpoint takes those it names."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class BadSignature(ValueError):
+    """A message is not by whom it says, or not of now; the text says which."""
 
 
 class BadAddress(ValueError):
@@ -106,10 +114,26 @@ def secret_text(secret: bytes) -> str:
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The ``webhook-signature`` of a message: ``v1,<base 64>`` over id, time and body."""
-    key = base64.b64decode(secret.removeprefix(PREFIX))
+    """The ``webhook-signature`` of a message: ``v1,<base 64>`` over id, time and body.
+
+    A secret that does not begin ``whsec_`` is taken as it is.
+    """
+    key = base64.b64decode(secret[len(PREFIX) :]) if secret.startswith(PREFIX) else secret.encode()
     text = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+
+
+def verify(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> None:
+    """Raises :class:`BadSignature` unless a message is signed with this secret, now. Names are lower case."""
+    stamp = headers.get("webhook-timestamp", "")
+    if not secret or not (stamp.isascii() and stamp.isdigit()) or len(stamp) > 12:
+        raise BadSignature("the message is not signed")
+    if abs(now_s - int(stamp)) > TOLERANCE_S:
+        raise BadSignature("the message was signed more than five minutes ago, or for later")
+    wanted = sign(secret, headers.get("webhook-id", ""), int(stamp), body).encode()
+    given = headers.get("webhook-signature", "").encode().split()
+    if not any(hmac.compare_digest(wanted, one) for one in given):
+        raise BadSignature("the signature does not hold")
 
 
 def wait_s(tries: int) -> int | None:

@@ -86,7 +86,7 @@ class AtHome:
         verb = resume_keys if enabled else suspend_keys
         verb(key.customer_id, STOPPED, key_id=key.pk)
 
-    def change(self, handle: str, *, cap: int | None, ends_at: dt.datetime | None) -> None:
+    def change(self, handle: str, *, ends_at: dt.datetime | None) -> None:
         """Set the end of a key; what it may use is the ledger's."""
         key = self._key(handle)
         key.expires_at = ends_at

@@ -90,6 +90,8 @@ INVENTORY = {
             "target": Plain("config"),
             "label": Plain("key: an opaque name at the relay"),
             "handle": Plain("key: id at the relay"),
+            "hint": _key(),
+            "digest": _key(export=Export.WITHHELD),
             "attempt": Plain("count"),
             "sealed_choice": Personal(
                 "key", "delivery", erase=OnErasure.SHRED, export=Export.WITHHELD, sealed=True

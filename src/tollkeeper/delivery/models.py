@@ -102,7 +102,8 @@ class Delivery(models.Model):
     """The hand-over of one order line. ``terms`` is what it gives, JSON of ``KeyTerms``.
 
     For a key at somebody else's relay: ``label`` is its opaque name there and ``handle``
-    its id; a renewal takes both over, and the newest delivery of a label leads. ``units``
+    its id; a renewal takes both over, and the newest delivery of a label leads. Of its text
+    stand here its two ends (``hint``) and a keyed hash (``digest``). ``units``
     is what this line gave, ``cap`` (on the leader) what the key may use over its life.
     ``wanted`` counts changes of what should be there, ``aligned`` the last that is.
     """
@@ -126,6 +127,8 @@ class Delivery(models.Model):
     target = models.CharField(max_length=64, default="", db_default="")
     label = models.CharField(max_length=30, default="", db_default="", db_index=True)
     handle = models.CharField(max_length=200, default="", db_default="")
+    hint = models.CharField(max_length=12, default="", db_default="")
+    digest = models.BinaryField(max_length=16, null=True)
     attempt = models.IntegerField(default=0, db_default=0)
     sealed_choice = models.TextField(null=True)  # noqa: DJ001 - null: there is none, or not any more
     units = models.BigIntegerField(default=0, db_default=0)
@@ -139,6 +142,7 @@ class Delivery(models.Model):
             models.Index(fields=["customer", "state"], name="delivery_owner"),
             models.Index(fields=["ends_at"], condition=Q(ended=False), name="delivery_ending"),
             models.Index(fields=["handle"], condition=~Q(handle=""), name="delivery_handle"),
+            models.Index(fields=["digest"], condition=Q(digest__isnull=False), name="delivery_digest"),
         ]
 
     def __str__(self) -> str:

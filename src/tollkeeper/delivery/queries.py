@@ -21,10 +21,12 @@ from tollkeeper.delivery.relays import (
     desired,
     desired_many,
     leaders,
+    leaders_of,
     live_leaders,
     mark,
     wish,
 )
+from tollkeeper.delivery.snapshots import newer
 
 __all__ = [
     "DeliveryRow",
@@ -43,7 +45,7 @@ __all__ = [
     "failed_deliveries",
     "feed_version",
     "find_by_digest",
-    "find_by_handle",
+    "find_by_secret",
     "find_delivery",
     "find_key",
     "find_snapshot",
@@ -51,10 +53,12 @@ __all__ = [
     "find_unrevealed",
     "get_delivery",
     "leaders",
+    "leaders_of",
     "list_keys",
     "live_keys_by_target",
     "live_leaders",
     "mark",
+    "newer",
     "odd_snapshots",
     "owner_of_key",
     "recent_deliveries",
@@ -151,6 +155,7 @@ class DeliveryRow:
     steps: tuple[StepRow, ...]
     target: str
     handle: str
+    hint: str
 
 
 def list_keys(customer_id: int, *, gone: bool = True) -> list[KeyRow]:
@@ -224,9 +229,10 @@ def find_delivery(line_id: int) -> DeliveryRow | None:
     return rows[0] if rows else None
 
 
-def find_by_handle(handle: str) -> DeliveryRow | None:
-    """The delivery that leads the key with this id at a relay, whosever it is; None once it is replaced."""
-    rows = _deliveries(Delivery.objects.filter(handle=handle).exclude(target="").order_by("-pk")[:1])
+def find_by_secret(digest: bytes) -> DeliveryRow | None:
+    """The delivery that leads the key at a relay with this keyed hash; None once it is replaced."""
+    live = Delivery.objects.filter(digest=digest, state="delivered").exclude(handle="")
+    rows = _deliveries(live.order_by("-pk")[:1])
     return rows[0] if rows else None
 
 
@@ -300,6 +306,7 @@ def _deliveries(rows: Any) -> list[DeliveryRow]:
             steps=tuple(StepRow(step.name, step.at) for step in sorted(row.steps.all(), key=lambda s: s.at)),
             target=row.target,
             handle=row.handle,
+            hint=row.hint,
         )
         for row in rows.prefetch_related("steps")
     ]

@@ -37,7 +37,9 @@ def for_target(target: TargetTerms) -> Provisioner:
     credential = os.environ.get(target.credential, "")
     if not credential:
         raise Refused("credential", f"the environment variable {target.credential} is empty")
-    return _build(target.provisioner, Door(timezone.now, target, credential, Wire(target.name)))
+    push_secret = os.environ.get(target.options.get("push_secret", ""), "")
+    door = Door(timezone.now, target, credential, Wire(target.name), push_secret=push_secret)
+    return _build(target.provisioner, door)
 
 
 def _build(name: str, door: Door) -> Provisioner:

@@ -11,16 +11,19 @@ import datetime as dt
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypedDict
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q, Sum
 from django.utils import timezone
 
-from tollkeeper.core.terms import decode_key_terms
+from tollkeeper.core.keys import digest
+from tollkeeper.core.terms import KeyTerms, decode_key_terms
+from tollkeeper.delivery.keyring import best
 from tollkeeper.delivery.models import Delivery, DeliveryStep, Snapshot, Suspension, TargetState
 from tollkeeper.delivery.provisioners import Facts, Seen, Wish
 from tollkeeper.delivery.snapshots import keep_snapshots
@@ -45,8 +48,7 @@ class Desire:
     handle: str
     exists: bool
     enabled: bool
-    cap: int | None
-    ends_at: dt.datetime | None
+    wish: Wish
     version: int
 
 
@@ -83,7 +85,7 @@ def intend(delivery_id: int, *, target: str, units: int) -> bool:
     delivery.target, delivery.units = target, units
     if former is not None:
         delivery.label, delivery.handle, delivery.cap = former.label, former.handle, former.cap
-        delivery.attempt = former.attempt
+        delivery.attempt, delivery.hint, delivery.digest = former.attempt, former.hint, former.digest
     else:
         delivery.cap = units or None
         _choose(delivery)
@@ -95,7 +97,7 @@ def _choose(delivery: Delivery) -> None:
     """A fresh label and a fresh secret, sealed."""
     delivery.attempt += 1
     delivery.label = f"{mark()}{delivery.line_id}-{delivery.attempt}"
-    delivery.handle = ""
+    delivery.handle, delivery.hint, delivery.digest = "", "", None
     delivery.sealed_choice = seal(_owner(delivery), "sk-" + secrets.token_urlsafe(32), CHOSEN)
 
 
@@ -104,14 +106,27 @@ def wish(delivery_id: int) -> Wish:
     delivery = Delivery.objects.get(pk=delivery_id)
     if delivery.state not in LIVE or delivery.sealed_choice is None:
         raise Gone
-    terms = decode_key_terms(delivery.terms)
-    minute = {limit.unit: limit.amount for limit in terms.limits if limit.window_s == 60}
+    secret = open_sealed(_owner(delivery), delivery.sealed_choice, CHOSEN)
+    return _wish(delivery, list(Delivery.objects.filter(label=delivery.label).order_by("pk")), secret)
+
+
+def _wish(first: Delivery, chain: Sequence[Delivery], secret: str = "") -> Wish:
+    """What the key of these lines should be: the best of what is live, to the last of their ends."""
+    now = timezone.now()
+    live = [row for row in chain if row.state in LIVE and (row.ends_at is None or row.ends_at > now)]
+    ends = [row.ends_at for row in live if row.ends_at is not None]
+    terms = _best(tuple(row.terms for row in live) or (first.terms,))
+    minute = {
+        limit.unit: limit.amount
+        for limit in sorted(terms.limits, key=lambda limit: -limit.amount)
+        if limit.window_s == 60
+    }
     return Wish(
-        label=delivery.label,
-        secret=open_sealed(_owner(delivery), delivery.sealed_choice, CHOSEN),
-        unit=delivery.unit,
-        cap=delivery.cap,
-        ends_at=delivery.ends_at,
+        label=first.label,
+        secret=secret,
+        unit=first.unit,
+        cap=first.cap,
+        ends_at=max(ends) if ends and len(ends) == len(live) else None,
         models=terms.models,
         ip_ranges=terms.ip_ranges,
         requests_per_minute=minute.get("requests", 0),
@@ -120,19 +135,39 @@ def wish(delivery_id: int) -> Wish:
     )
 
 
-def seal_secret(delivery_id: int, secret: str) -> str:
-    """The secret of a key that was made, sealed for its owner: what may stand in a job's journal."""
-    return seal(_owner(Delivery.objects.get(pk=delivery_id)), secret, SECRET)
+@lru_cache(maxsize=512)
+def _best(terms: tuple[str, ...]) -> KeyTerms:
+    return best([decode_key_terms(text) for text in terms])
+
+
+class Made(TypedDict):
+    """A key that was made, as it may stand in a job's journal: of its secret no clear word."""
+
+    handle: str
+    sealed: str
+    hint: str
+    digest: str
+
+
+def seal_made(delivery_id: int, handle: str, secret: str) -> Made:
+    """What is kept of a key: its secret sealed for its owner, its two ends, and a keyed hash."""
+    owner = _owner(Delivery.objects.get(pk=delivery_id))
+    ends = f"{secret[:3]}…{secret[-4:]}" if len(secret) > 16 else "…"
+    mark = digest(secret.encode(), settings.KEY_PEPPER).hex()
+    return Made(handle=handle, sealed=seal(owner, secret, SECRET), hint=ends, digest=mark)
 
 
 @transaction.atomic
-def keep_made(delivery_id: int, *, handle: str, sealed: str) -> None:
+def keep_made(delivery_id: int, made: Made) -> None:
     """Store what was made: the id there, and the secret until its owner has seen it."""
     delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
-    delivery.handle, delivery.sealed_secret, delivery.sealed_choice = handle, sealed, None
+    delivery.handle, delivery.sealed_secret, delivery.sealed_choice = made["handle"], made["sealed"], None
     delivery.save(update_fields=["handle", "sealed_secret", "sealed_choice"])
+    known = {"hint": made["hint"], "digest": bytes.fromhex(made["digest"])}
+    Delivery.objects.filter(label=delivery.label).update(**known)
     _note(delivery_id, "key ready")
-    if TargetState.objects.filter(name=delivery.target, stopped=True).exists():
+    desire = desired(delivery_id)
+    if desire is not None and not (desire.exists and desire.enabled):  # the wish changed while it was made
         want(Q(pk=delivery_id))
 
 
@@ -200,15 +235,13 @@ def desired_many(delivery_ids: Iterable[int]) -> dict[int, Desire]:
 
 def _desire(first: Delivery, chain: list[Delivery], now: dt.datetime, *, stopped: bool) -> Desire:
     live = [row for row in chain if row.state in LIVE and (row.ends_at is None or row.ends_at > now)]
-    ends = [row.ends_at for row in live if row.ends_at is not None]
     return Desire(
         delivery_id=first.pk,
         target=first.target,
         handle=first.handle,
         exists=bool(live),
         enabled=not stopped and all(row.state != "suspended" for row in live),
-        cap=first.cap,
-        ends_at=max(ends) if ends and len(ends) == len(live) else None,
+        wish=_wish(first, chain),
         version=first.wanted,
     )
 
@@ -230,35 +263,38 @@ def lose(delivery_id: int) -> None:
 
     What the lost one had used, as far as it was seen, is not given twice.
     """
-    seen = Snapshot.objects.filter(delivery_id=delivery_id, used__isnull=False).order_by("-as_of").first()
-    used = 0 if seen is None or seen.used is None else seen.used
-    _anew(Delivery.objects.select_for_update().get(pk=delivery_id), used)
+    label = Delivery.objects.values_list("label", flat=True).get(pk=delivery_id)
+    seen = Snapshot.objects.filter(delivery__label=label, used__isnull=False).order_by("-as_of").first()
+    _anew(label, 0 if seen is None or seen.used is None else seen.used)
 
 
 @transaction.atomic
 def replace(delivery_id: int, handle: str, used: int) -> bool:
     """The key ``handle``, which has used so much, is being taken away: have another made for the rest.
 
-    False if it was replaced before.
+    False if it was replaced before, or nothing live stands behind it any more.
     """
     delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
-    if delivery.handle != handle:
+    return delivery.handle == handle and _anew(delivery.label, used)
+
+
+def _anew(label: str, used: int) -> bool:
+    """A fresh label and secret for all lines of a key, and the job that makes it; the newest live leads."""
+    chain = list(Delivery.objects.select_for_update().filter(label=label).order_by("pk"))
+    live = [row for row in chain if row.state in LIVE]
+    made = [row for row in chain if row.handle]
+    if not live or not made:
         return False
-    _anew(delivery, used)
+    first, cap = live[-1], made[-1].cap
+    first.cap = None if cap is None else max(0, cap - used)
+    _choose(first)
+    first.sealed_secret = None
+    first.save()
+    rest = Delivery.objects.filter(label=label).exclude(pk=first.pk)
+    rest.update(label=first.label, handle="", hint="", digest=None, sealed_secret=None)
+    _note(first.pk, f"made anew {first.attempt}")
+    enqueue("remake_key", f"remake:{first.pk}:{first.attempt}", delivery_id=first.pk)
     return True
-
-
-def _anew(delivery: Delivery, used: int) -> None:
-    """A fresh label and secret for all lines of a key, and the job that makes it."""
-    if delivery.cap is not None:
-        delivery.cap = max(0, delivery.cap - used)
-    former = delivery.label
-    _choose(delivery)
-    Delivery.objects.filter(label=former).exclude(pk=delivery.pk).update(label=delivery.label, handle="")
-    delivery.sealed_secret = None
-    delivery.save()
-    _note(delivery.pk, f"made anew {delivery.attempt}")
-    enqueue("remake_key", f"remake:{delivery.pk}:{delivery.attempt}", delivery_id=delivery.pk)
 
 
 @transaction.atomic
@@ -338,3 +374,10 @@ def live_leaders(target: str) -> Iterator[Led]:
     fields = ("pk", "label", "handle", "state", "created_at")
     for row in rows.order_by("pk").values_list(*fields).iterator(chunk_size=2000):
         yield Led(*row)
+
+
+def leaders_of(target: str, handles: Iterable[str]) -> dict[str, Led]:
+    """Of these ids at a target, those of keys of ours, with the delivery that leads each."""
+    rows = Delivery.objects.filter(target=target, handle__in=set(handles) - {""})
+    fields = ("pk", "label", "handle", "state", "created_at")
+    return {row[2]: Led(*row) for row in rows.order_by("pk").values_list(*fields)}

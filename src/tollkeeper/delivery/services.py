@@ -35,6 +35,7 @@ from tollkeeper.delivery.keys import (
 )
 from tollkeeper.delivery.relays import (
     Gone,
+    Made,
     align_again,
     aligned,
     intend,
@@ -43,7 +44,7 @@ from tollkeeper.delivery.relays import (
     lose,
     raise_cap,
     replace,
-    seal_secret,
+    seal_made,
     stop_target,
     want,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "AlreadyRevealed",
     "BadWish",
     "Gone",
+    "Made",
     "NoDelivery",
     "NoKey",
     "NothingDelivered",
@@ -86,7 +88,7 @@ __all__ = [
     "revoke_delivery",
     "revoke_key",
     "rotate_key",
-    "seal_secret",
+    "seal_made",
     "set_expiry",
     "set_terms",
     "stop_line",

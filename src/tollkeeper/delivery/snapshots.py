@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 from django.db.models import Max
@@ -51,6 +51,12 @@ def keep_snapshots(found: Iterable[tuple[int, Seen]]) -> dict[int, str]:
     Snapshot.objects.bulk_update(changed, [*_FIELDS, "as_of"])
     Snapshot.objects.bulk_create(fresh)
     return odd
+
+
+def newer(found: Mapping[int, Seen]) -> dict[int, Seen]:
+    """Those of which nothing as late is known: what somebody says again, or too late, is not among them."""
+    latest = _latest(found)
+    return {pk: seen for pk, seen in found.items() if pk not in latest or latest[pk].as_of < seen.as_of}
 
 
 _FIELDS = ("enabled", "cap", "used", "window", "resets_at", "ends_at", "delay_s", "odd")

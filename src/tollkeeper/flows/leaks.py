@@ -4,13 +4,12 @@ Takes the form in which GitHub's secret scanning reports to partners: a list of
 ``{"token", "type", "url", "source"}``, signed with ECDSA over the body. A report that is not signed
 by a reporter we know changes nothing, so that nobody can stop keys by guessing: but a
 key that really leaked is in the hands of whoever reports it, and is revoked. A key at a
-relay whose ids are hashes of its secrets is known by that hash; it is replaced.
+relay is known by a keyed hash, too; it is replaced.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -107,7 +106,7 @@ def _judge(one: Token) -> Verdict:
 
 
 def _judge_relayed(one: Token) -> Verdict:
-    row = delivery_queries.find_by_handle(hashlib.sha256(one.token.encode()).hexdigest())
+    row = delivery_queries.find_by_secret(digest(one.token.encode(), settings.KEY_PEPPER))
     if row is None:
         return Verdict(one.token, one.type, real=False, revoked=False)
     replaced = relaying.ask_for_replacement(row.id)

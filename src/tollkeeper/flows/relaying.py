@@ -68,7 +68,7 @@ def _intend(delivery_id: int, target: str, units: int) -> bool:
     return delivery.intend(delivery_id, target=target, units=units)
 
 
-def _make(delivery_id: int) -> dict[str, str]:
+def _make(delivery_id: int) -> delivery.Made:
     """Ask the relay for the key. What is journaled holds the secret sealed, never clear."""
     try:
         wish = delivery_queries.wish(delivery_id)
@@ -77,11 +77,11 @@ def _make(delivery_id: int) -> dict[str, str]:
     row = delivery_queries.get_delivery(delivery_id)
     with egress.about(purpose="delivery"):
         handed = provisioner(row.target).provide(wish)
-    return {"handle": handed.handle, "sealed": delivery.seal_secret(delivery_id, handed.secret)}
+    return delivery.seal_made(delivery_id, handed.handle, handed.secret)
 
 
-def _keep(delivery_id: int, made: dict[str, str]) -> None:
-    delivery.keep_made(delivery_id, handle=made["handle"], sealed=made["sealed"])
+def _keep(delivery_id: int, made: delivery.Made) -> None:
+    delivery.keep_made(delivery_id, made)
     enqueue("sync_key", f"sync:first:{delivery_id}:{made['handle'][:60]}", delivery_id=delivery_id)
 
 
@@ -115,7 +115,7 @@ def _align(desire: delivery_queries.Desire) -> Seen | None:
             return None
         if not desire.enabled:
             return relay.suspend(desire.handle)
-        seen = relay.renew(desire.handle, cap=desire.cap, ends_at=desire.ends_at)
+        seen = relay.renew(desire.handle, desire.wish)
         return seen if seen.enabled else relay.resume(desire.handle)
     except Missing:
         if desire.exists:
@@ -166,15 +166,21 @@ def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
 
 
 def ask_for_replacement(delivery_id: int) -> bool:
-    """Have a key stopped and another made for what is left of it; False if none is there."""
+    """Have a key stopped and another made for what is left of it; False if it cannot be, or is already."""
     row = delivery_queries.get_delivery(delivery_id)
-    if row.state != "delivered" or not row.handle:
+    if row.state != "delivered" or is_replaced(row):
         return False
-    key = f"replace:{delivery_id}:{row.handle[:60]}"
-    if jobs.find_job(key) is not None:
-        return False
-    enqueue("replace_key", key, delivery_id=delivery_id, handle=row.handle)
+    enqueue("replace_key", _replacing(row), delivery_id=delivery_id, handle=row.handle)
     return True
+
+
+def is_replaced(row: delivery_queries.DeliveryRow) -> bool:
+    """Whether another key is being made in the place of this one."""
+    return not row.handle or jobs.find_job(_replacing(row)) is not None
+
+
+def _replacing(row: delivery_queries.DeliveryRow) -> str:
+    return f"replace:{row.id}:{row.handle[:60]}"
 
 
 @job("replace_key", purpose="delivery", attempts=20)
@@ -212,7 +218,7 @@ def probe_relays(context: Context) -> None:
         _probe(name)
 
 
-def _counts_otherwise(name: str, unit: str) -> bool:
+def counts_otherwise(name: str, unit: str) -> bool:
     """Whether a relay counts in another money than is sold of it: ten of one are not ten of the other."""
     sold = catalog.current_shop().units
     names = {grant.unit for plan in catalog.list_plans() if plan.target == name for grant in plan.grants}
@@ -223,7 +229,7 @@ def _counts_otherwise(name: str, unit: str) -> bool:
 def _probe(name: str) -> None:
     try:
         facts = provisioner(name).probe()
-        reason = "unit" if _counts_otherwise(name, facts.unit) else ""
+        reason = "unit" if counts_otherwise(name, facts.unit) else ""
     except ProvisionerError as error:
         facts, reason = None, getattr(error, "code", "no_answer")
     if not delivery.keep_probe(name, facts, reason):
@@ -269,7 +275,7 @@ def sweep(target: str, now: dt.datetime | None = None) -> dict[str, int]:
                 ours[row.delivery_id] = seen
             elif _is_orphan(row, seen, moment):
                 orphans.append(seen.handle)
-        figures["different"] += _compare(ours)
+        figures["different"] += compare(relay, ours)
     for handle in orphans:  # not before the list is read: pages move up when a key goes
         relay.withdraw(handle)
         figures["orphans"] += 1
@@ -292,14 +298,14 @@ def _is_orphan(row: delivery_queries.Led | None, seen: Seen, now: dt.datetime) -
     return seen.created_at is None or now - seen.created_at > ORPHAN_AFTER
 
 
-def _compare(ours: Mapping[int, Seen]) -> int:
+def compare(relay: Provisioner, ours: Mapping[int, Seen]) -> int:
     """Keep what was found of keys of ours, and have those brought in line that are not; how many."""
     for delivery_id, odd in delivery.keep_snapshots(ours.items()).items():
         _say_odd(delivery_id, odd)
     wrong = [
         desire
         for desire in delivery_queries.desired_many(ours).values()
-        if _differs(desire, ours[desire.delivery_id])
+        if _differs(relay, desire, ours[desire.delivery_id])
     ]
     for desire in wrong:
         key = f"align:swept:{desire.delivery_id}:{timezone.now():%Y%m%d%H%M}"
@@ -307,12 +313,11 @@ def _compare(ours: Mapping[int, Seen]) -> int:
     return len(wrong)
 
 
-def _differs(desire: delivery_queries.Desire, seen: Seen) -> bool:
-    same_cap = desire.cap == seen.cap or (
-        desire.cap is not None and seen.cap is not None and abs(desire.cap - seen.cap) <= 1_000
-    )
-    as_wished = desire.exists and desire.enabled == seen.enabled and (same_cap or not desire.enabled)
-    return not as_wished
+def _differs(relay: Provisioner, desire: delivery_queries.Desire, seen: Seen) -> bool:
+    """Whether a key is not as wished; of one that is stopped and should be, nothing else counts."""
+    if not desire.exists or desire.enabled != seen.enabled:
+        return True
+    return desire.enabled and bool(relay.differs(seen, desire.wish))
 
 
 def _note(delivery_id: int, seen: Seen) -> None:
@@ -325,4 +330,4 @@ def _say_odd(delivery_id: int, odd: str) -> None:
     log.error("the key of delivery %s is odd: %s", delivery_id, odd)
 
 
-__all__ = ["Mismatch", "NoTarget", "Refused", "ask_for_sync", "provide", "provisioner", "sweep"]
+__all__ = ["Mismatch", "NoTarget", "Refused", "ask_for_sync", "compare", "provide", "provisioner", "sweep"]

@@ -22,6 +22,7 @@ from tollkeeper.payments import services as payments
 from tollkeeper.payments.providers import BadEvent, Refused
 from tollkeeper.payments.registry import get_provider
 from tollkeeper.web.leaks import leak_report
+from tollkeeper.web.pushes import relay_push
 
 MAX_BODY = 256 * 1024
 log = logging.getLogger("tollkeeper.hooks")
@@ -63,4 +64,8 @@ def hook(request: HttpRequest, provider: str) -> HttpResponse:
     return JsonResponse({"received": True, "new": fresh})
 
 
-urlpatterns = [path("leaks", leak_report, name="hook_leaks"), path("<slug:provider>", hook, name="hook")]
+urlpatterns = [
+    path("leaks", leak_report, name="hook_leaks"),
+    path("relays/<slug:target>", relay_push, name="hook_relay_push"),
+    path("<slug:provider>", hook, name="hook"),
+]

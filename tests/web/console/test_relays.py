@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tests.web.story import Story, Strict
 from tollkeeper.core.terms import KeyTerms, encode
+from tollkeeper.delivery import services
 from tollkeeper.delivery.models import Delivery, Snapshot
 from tollkeeper.kit.models import Job
 
@@ -122,3 +123,47 @@ def test_nonsense_in_the_address_is_ignored(story: Story, sold: Delivery) -> Non
     client = story.client(story.owner)
     for text in ("x", "-1", "9" * 30, "1"):
         assert client.get(reverse("console_relays"), {"asked": text}).status_code == 200
+
+
+def replace_url(sold: Delivery) -> str:
+    return reverse("console_relay_replace", args=[sold.pk])
+
+
+def test_a_key_is_replaced_after_a_question_and_shown_once(story: Story, sold: Delivery) -> None:
+    client = story.client(story.owner, strict=True)
+    Delivery.objects.filter(pk=sold.pk).update(hint="sk-…WXYZ")
+    assert replace_url(sold) in page(story)
+    asked = client.get(replace_url(sold)).content.decode()
+    assert Strict(asked).wrong == []
+    assert "sk-…WXYZ" in asked
+    assert not Job.objects.filter(kind="replace_key").exists(), "asking stops nothing"
+    token = {"csrfmiddlewaretoken": client.cookies["csrftoken"].value}
+    assert story.client(story.owner, strict=True).post(replace_url(sold)).status_code == 403
+    for _ in range(2):
+        assert client.post(replace_url(sold), token).status_code == 302
+    [job] = Job.objects.filter(kind="replace_key")
+    assert job.payload == {"delivery_id": sold.pk, "handle": "h1"}
+    waiting = client.get(replace_url(sold)).content.decode()
+    assert 'data-state="busy"' in waiting
+    assert "being replaced" in page(story)
+    services.replace(sold.pk, "h1", 2_500_000)
+    assert (
+        'data-state="busy"' in client.get(replace_url(sold), headers={"HX-Request": "true"}).content.decode()
+    )
+    services.keep_made(sold.pk, services.seal_made(sold.pk, "h2", "sk-the-new-secret-of-this-key"))
+    ready = client.get(replace_url(sold), headers={"HX-Request": "true"}).content.decode()
+    assert 'data-state="ready"' in ready
+    assert "<html" not in ready
+    assert client.post(replace_url(sold), token).status_code == 302
+    assert not Job.objects.filter(payload__handle="h2", kind="replace_key").exists(), "first it is to be seen"
+    shown = client.post(reverse("console_key_reveal", args=[sold.pk]), token).content.decode()
+    assert "sk-the-new-secret-of-this-key" in shown
+    assert 'data-state="ask"' in client.get(replace_url(sold)).content.decode()
+
+
+def test_nobody_replaces_somebody_elses_key_or_one_that_is_over(story: Story, sold: Delivery) -> None:
+    assert story.client(story.other).get(replace_url(sold)).status_code == 404
+    assert story.client(story.other).post(replace_url(sold)).status_code == 404
+    Delivery.objects.filter(pk=sold.pk).update(state="revoked")
+    assert story.client(story.owner).post(replace_url(sold)).status_code == 404
+    assert not Job.objects.filter(kind="replace_key").exists()

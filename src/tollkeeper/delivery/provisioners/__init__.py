@@ -65,12 +65,21 @@ class DeadKey(Refused):
         self.handle = handle
 
 
+class BadPush(ProvisionerError):
+    """What came in the name of the other side is not believed, or not read. ``status``: what to answer."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A key as it was sold. Made of committed rows only, so that asking again asks the same.
 
     ``label`` is unique for ever, opaque, at most 30 characters. ``secret`` was chosen and
-    sealed by us beforehand; it is used where the other side lets the caller choose.
+    sealed by us beforehand; it is used where the other side lets the caller choose, and
+    empty where a key that exists is only brought in line.
     ``cap`` is over the key's whole life, None for none.
     """
 
@@ -104,6 +113,8 @@ class Seen:
     models: tuple[str, ...] = ()
     ip_ranges: tuple[str, ...] = ()
     requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    concurrency: int = 0
     created_at: dt.datetime | None = None
     window: str = ""
     resets_at: dt.datetime | None = None
@@ -128,6 +139,22 @@ class Handed:
 
     def __repr__(self) -> str:
         return f"Handed({self.handle!r}, adopted={self.adopted})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What the other side says by itself of a key; ``seen`` None: only that it is worth a look."""
+
+    handle: str
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A message of the other side that is believed. ``unit`` is that of its amounts, as of :class:`Facts`."""
+
+    unit: str
+    keys: tuple[Pushed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +220,8 @@ class House(Protocol):
     def set(self, handle: str, *, enabled: bool) -> None:
         """Stop a key or let it go on. Raises :class:`Missing`."""
 
-    def change(self, handle: str, *, cap: int | None, ends_at: dt.datetime | None) -> None:
-        """Set what a key may use and how long."""
+    def change(self, handle: str, *, ends_at: dt.datetime | None) -> None:
+        """Set how long a key works; what it may do and use, other rows of ours say."""
 
     def remove(self, handle: str) -> None:
         """Revoke a key for good; gone already is fine."""
@@ -212,6 +239,8 @@ class Door:
     credential: str = ""
     http: Http | None = None
     house: House | None = None
+    push_secret: str = ""
+    """By which the other side is known when it says something by itself; empty: it is not listened to."""
 
 
 class Provisioner(Protocol):
@@ -233,8 +262,14 @@ class Provisioner(Protocol):
     def read(self, handle: str) -> Seen:
         """A key as it is there now. Raises :class:`Missing`."""
 
-    def renew(self, handle: str, *, cap: int | None, ends_at: dt.datetime | None) -> Seen:
-        """Write absolute cap and end; answers what is there afterwards. Raises :class:`Mismatch`."""
+    def differs(self, seen: Seen, wish: Wish) -> tuple[str, ...]:
+        """In what a key is not as it was sold, of all that the other side keeps."""
+
+    def renew(self, handle: str, wish: Wish) -> Seen:
+        """Write cap, end and restrictions, all absolute; answers what is there afterwards.
+
+        Raises :class:`Mismatch`.
+        """
 
     def suspend(self, handle: str) -> Seen:
         """Stop a key; stopped already is fine. Raises :class:`Missing`."""
@@ -250,3 +285,10 @@ class Provisioner(Protocol):
 
     def list(self, prefix: str) -> Iterator[Seen]:
         """All keys whose label begins so: for the sweeper."""
+
+    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+        """Check and read what the other side says by itself; names of headers are lower case.
+
+        Raises :class:`BadPush`: 401 if it is not by the other side, or not of now, 400 if it
+        cannot be read, 404 if nothing is expected from there.
+        """

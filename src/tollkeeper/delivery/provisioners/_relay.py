@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tollkeeper.delivery.provisioners import (
+    BadPush,
     DeadKey,
     Door,
     Facts,
@@ -15,6 +16,7 @@ from tollkeeper.delivery.provisioners import (
     Mismatch,
     Missing,
     ProvisionerError,
+    Push,
     Refused,
     Reply,
     Seen,
@@ -92,6 +94,10 @@ class Relay:
         """See the protocol."""
         raise NotImplementedError
 
+    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+        """See the protocol. Most relays never say anything."""
+        raise BadPush(404, "nothing is expected from there")
+
     # --- the order of things ---
 
     def provide(self, wish: Wish) -> Handed:
@@ -162,8 +168,9 @@ class Relay:
             wrong.append("models")
         if "ip_ranges" in self.keeps and set(seen.ip_ranges) != set(wish.ip_ranges):
             wrong.append("ip_ranges")
-        if "requests_per_minute" in self.keeps and seen.requests_per_minute != wish.requests_per_minute:
-            wrong.append("requests_per_minute")
+        for name in ("requests_per_minute", "tokens_per_minute", "concurrency"):
+            if name in self.keeps and getattr(seen, name) != getattr(wish, name):
+                wrong.append(name)
         return tuple(wrong)
 
     def _same_amount(self, one: int | None, other: int | None) -> bool:
@@ -171,19 +178,9 @@ class Relay:
             return one is other
         return abs(one - other) <= self.step_micro
 
-    def renew(self, handle: str, *, cap: int | None, ends_at: dt.datetime | None) -> Seen:
+    def renew(self, handle: str, wish: Wish) -> Seen:
         """See the protocol."""
         seen = self.read(handle)
-        wish = Wish(
-            label=seen.label,
-            secret="",
-            unit="",
-            cap=cap,
-            ends_at=ends_at,
-            models=seen.models,
-            ip_ranges=seen.ip_ranges,
-            requests_per_minute=seen.requests_per_minute,
-        )
         if self.differs(seen, wish):
             self.write(seen, wish)
             seen = self.read(handle)

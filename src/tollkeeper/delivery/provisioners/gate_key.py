@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from tollkeeper.delivery.provisioners import Door, Facts, Handed, House, Provisioner, Seen, Wish
+from tollkeeper.delivery.provisioners import (
+    BadPush,
+    Door,
+    Facts,
+    Handed,
+    House,
+    Provisioner,
+    Push,
+    Seen,
+    Wish,
+)
 
 KEEPS = frozenset({"ends_at", "models", "ip_ranges", "requests_per_minute", "concurrency"})
 """Units are kept by the ledger, not by the key."""
@@ -38,9 +47,13 @@ class GateKey:
         """See the protocol."""
         return self.house.read(handle)
 
-    def renew(self, handle: str, *, cap: int | None, ends_at: dt.datetime | None) -> Seen:
+    def differs(self, seen: Seen, wish: Wish) -> tuple[str, ...]:
+        """See the protocol. What else a key may do, rows of ours say that the gates read."""
+        return () if seen.ends_at == wish.ends_at else ("ends_at",)
+
+    def renew(self, handle: str, wish: Wish) -> Seen:
         """See the protocol."""
-        self.house.change(handle, cap=cap, ends_at=ends_at)
+        self.house.change(handle, ends_at=wish.ends_at)
         return self.house.read(handle)
 
     def suspend(self, handle: str) -> Seen:
@@ -64,6 +77,10 @@ class GateKey:
     def list(self, prefix: str) -> Iterator[Seen]:
         """See the protocol."""
         return self.house.each(prefix)
+
+    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+        """Nobody speaks for our own gate from outside."""
+        raise BadPush(404, "nothing is expected from there")
 
 
 def build(door: Door) -> Provisioner:

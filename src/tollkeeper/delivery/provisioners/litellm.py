@@ -1,18 +1,36 @@
 """Keys at a LiteLLM proxy. We choose secret and alias; what it echoes is not believed, only what it reads.
 
-Options of the target: ``spend_delay_s``, how late spend may show there.
+Options of the target: ``spend_delay_s``, how late spend may show there; ``push_secret``, the
+environment variable with the password by which its budget alerts are known. The proxy is given
+``WEBHOOK_URL=https://tollkeeper:<password>@<shop>/hooks/relays/<target>``.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Iterator
+import hmac
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tollkeeper.delivery.provisioners import Door, Facts, Missing, Provisioner, Refused, Seen, Unsure, Wish
+from tollkeeper.delivery.provisioners import (
+    BadPush,
+    Door,
+    Facts,
+    Missing,
+    Provisioner,
+    Push,
+    Pushed,
+    Refused,
+    Seen,
+    Unsure,
+    Wish,
+)
 from tollkeeper.delivery.provisioners._relay import Relay, from_usd, instant, to_usd
 
 PAGE = 100
+PUSH_USER = "tollkeeper"
 SPEND_DELAY_S = 60.0
 """Spend is written in batches: every 10 s by default, 60 s is advised (``proxy_batch_write_at``)."""
 
@@ -21,7 +39,7 @@ class LiteLLM(Relay):
     """``POST /key/*`` with the proxy's admin key. A key is named by the SHA-256 of its secret."""
 
     name = "litellm"
-    keeps = frozenset({"cap", "ends_at", "models", "requests_per_minute"})
+    keeps = frozenset({"cap", "ends_at", "models", "requests_per_minute", "tokens_per_minute", "concurrency"})
     chooses_secret = True
     reads_secret = True
 
@@ -100,6 +118,25 @@ class LiteLLM(Relay):
         """See the protocol."""
         return (seen for seen in self._pages() if seen.label.startswith(prefix))
 
+    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+        """See the protocol: the proxy's budget alerts (``alerting: ["webhook"]``), which it does not sign.
+
+        The secret comes as the password in the address that the proxy is given. What an alert
+        says of spend is not believed: it makes us look, so that one sent again does no harm.
+        """
+        if not self.door.push_secret:
+            raise BadPush(404, "nothing is expected from there")
+        wanted = base64.b64encode(f"{PUSH_USER}:{self.door.push_secret}".encode())
+        given = headers.get("authorization", "").encode().removeprefix(b"Basic ").strip()
+        if not hmac.compare_digest(wanted, given):
+            raise BadPush(401, "the password does not hold")
+        try:
+            alert = json.loads(body)
+            key = alert["token"] if alert["event_group"] == "key" else None
+        except (ValueError, KeyError, TypeError):
+            raise BadPush(400, "the message is no budget alert") from None
+        return Push("USD", (Pushed(str(key)),) if key else ())
+
     def _pages(self, **filters: str) -> Iterator[Seen]:
         page = 1
         while True:
@@ -133,6 +170,8 @@ class LiteLLM(Relay):
             ends_at=instant(info.get("expires")),
             models=tuple(info.get("models") or ()),
             requests_per_minute=info.get("rpm_limit") or 0,
+            tokens_per_minute=info.get("tpm_limit") or 0,
+            concurrency=info.get("max_parallel_requests") or 0,
             created_at=instant(info.get("created_at")),
             window=info.get("budget_duration") or "",
             resets_at=instant(info.get("budget_reset_at")),

@@ -12,13 +12,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import relaying
 from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.web.access import for_customer
+from tollkeeper.web.throttle import allow
 
 PATIENCE = dt.timedelta(seconds=30)
 """How long a page waits for the answer to a look that was asked for."""
@@ -32,12 +33,13 @@ class RelayedKey:
     base: str
     snapshot: delivery.SnapshotRow | None
     unit: str
+    replaced: bool
 
 
 def relayed_keys(customer_id: int) -> list[RelayedKey]:
     """One for each key: of a key that was raised, the latest line."""
     rows = [row for row in delivery.deliveries(customer_id) if row.target and row.state == "delivered"]
-    latest = {(row.target, row.handle): row for row in reversed(rows)}
+    latest = {(row.target, row.unit, row.handle): row for row in reversed(rows)}
     units = catalog.current_shop(get_language()).units
     return [
         RelayedKey(
@@ -45,6 +47,7 @@ def relayed_keys(customer_id: int) -> list[RelayedKey]:
             base_of(row.target),
             delivery.find_snapshot(row.id),
             units[row.unit].many if row.unit in units else row.unit,
+            relaying.is_replaced(row),
         )
         for row in sorted(latest.values(), key=lambda row: -row.id)
     ]
@@ -86,9 +89,7 @@ def relay_keys(request: HttpRequest, customer_id: int) -> HttpResponse:
 @for_customer
 def look(request: HttpRequest, customer_id: int, delivery_id: int) -> HttpResponse:
     """POST /console/keys/relays/<id>/look/: have a key looked at now; rarely enough for the relay."""
-    key = next((key for key in relayed_keys(customer_id) if key.row.id == delivery_id), None)
-    if key is None:
-        raise Http404
+    _mine(customer_id, delivery_id)
     now = timezone.now()
     taken = relaying.ask_for_sync(delivery_id, now)
     if request.headers.get("HX-Request"):
@@ -98,3 +99,27 @@ def look(request: HttpRequest, customer_id: int, delivery_id: int) -> HttpRespon
     else:
         messages.info(request, _("It was looked at a few seconds ago."))
     return redirect("console_keys")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_customer
+def replace(request: HttpRequest, customer_id: int, delivery_id: int) -> HttpResponse:
+    """GET asks, waits or leads to the new key; POST has the old one stopped and another made for the rest."""
+    key = _mine(customer_id, delivery_id)
+    if request.method == "POST":
+        if not allow(request, "relay_replace", 10, 3600):
+            return render(request, "429.html", status=429)
+        if not key.row.revealable:
+            relaying.ask_for_replacement(delivery_id)
+        return redirect("console_relay_replace", delivery_id)
+    state = "busy" if key.replaced else "ready" if key.row.revealable else "ask"
+    whole = not request.headers.get("HX-Request")
+    template = "console/relay_replace.html" if whole else "console/relay_replace_state.html"
+    return render(request, template, {"key": key, "state": state})
+
+
+def _mine(customer_id: int, delivery_id: int) -> RelayedKey:
+    key = next((key for key in relayed_keys(customer_id) if key.row.id == delivery_id), None)
+    if key is None:
+        raise Http404
+    return key
