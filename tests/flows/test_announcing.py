@@ -172,6 +172,55 @@ def test_replay_posts_again_from_there_on(till: Till, hub: Any) -> None:
         services.replay(customer, number, "msg_unknown")
 
 
+def test_one_event_is_posted_again_alone(till: Till, hub: Any) -> None:
+    customer = till.customer()
+    number = listen(hub, customer, ("order",))
+    till.bought(customer)
+    tell()
+    first = queries.list_posts(customer, number)[-1]
+    services.send_again(customer, number, first.event)
+    tell()
+    assert told(hub) == ["order.paid", "order.delivered", "order.paid"]
+    with pytest.raises(services.NoEndpoint):
+        services.send_again(customer, number, "msg_unknown")
+
+
+@pytest.mark.parametrize("whose", ["customer", "operator"])
+def test_an_endpoint_is_tried_out(till: Till, hub: Any, whose: str) -> None:
+    customer = till.customer() if whose == "customer" else None
+    number = listen(hub, customer, ("key",))
+    assert services.ping(customer, number, timezone.now())
+    assert not services.ping(customer, number, timezone.now())  # one is on its way already
+    tell()
+    assert told(hub) == ["endpoint.test"]
+    assert services.ping(customer, number, timezone.now())
+    assert services.forget_events(timezone.now() + dt.timedelta(days=31)) == 2
+
+
+def test_a_secret_that_is_replaced_signs_for_a_day_beside_the_new_one(till: Till, hub: Any) -> None:
+    customer = till.customer()
+    number = listen(hub, customer)
+    old = queries.get_endpoint(customer, number).secret
+    services.renew_secret(customer, number)
+    new = queries.get_endpoint(customer, number).secret
+
+    def signed_by() -> list[bool]:
+        services.ping(customer, number, timezone.now())
+        tell()
+        head, body = hub.seen[-1]
+        given = head["webhook-signature"].split(" ")
+        stamp = int(head["webhook-timestamp"])
+        return [sign(one, head["webhook-id"], stamp, body) in given for one in (new, old)]
+
+    assert signed_by() == [True, True]
+    Endpoint.objects.update(old_until=timezone.now())
+    assert signed_by() == [True, False]
+    services.renew_secret(customer, number)
+    services.forget_old_secret(customer, number)
+    assert signed_by() == [False, False]
+    assert queries.get_endpoint(customer, number).old_until is None
+
+
 def test_keys_are_told_by_their_states(till: Till, hub: Any) -> None:
     customer = till.customer()
     tell()  # the feed is read from now on

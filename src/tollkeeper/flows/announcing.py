@@ -164,7 +164,9 @@ def _post(parcel: Parcel) -> bool:
     headers = {
         "webhook-id": parcel.message_id,
         "webhook-timestamp": str(stamp),
-        "webhook-signature": sign(parcel.secret, parcel.message_id, stamp, parcel.body),
+        "webhook-signature": " ".join(
+            sign(secret, parcel.message_id, stamp, parcel.body) for secret in parcel.secrets
+        ),
         "User-Agent": "Tollkeeper-Webhooks/1",
     }
     owner = accounts.get_customer(parcel.customer_id).owner_id if parcel.customer_id else None

@@ -23,6 +23,10 @@ INVENTORY = {
             "secret": Personal(
                 "account.settings", "notice", erase=OnErasure.SHRED, export=Export.WITHHELD, sealed=True
             ),
+            "old_secret": Personal(
+                "account.settings", "notice", erase=OnErasure.SHRED, export=Export.WITHHELD, sealed=True
+            ),
+            "old_until": Plain("time"),
             "kinds": Personal("account.settings", "notice", export=Export.PROVIDED),
             "state": Plain("state"),
             "created_at": Personal("account.settings", "notice"),

@@ -30,7 +30,8 @@ class Endpoint(models.Model):
 
     ``case`` is the key under which address and secret are sealed: the customer's own. ``state`` is
     ``active``, ``paused`` (by its owner) or ``failing`` (given up after days of tries); what
-    happens meanwhile waits. ``lease_until`` keeps two workers from posting at once.
+    happens meanwhile waits. ``lease_until`` keeps two workers from posting at once. A secret that
+    was replaced signs beside the new one until ``old_until``, so that nothing is refused meanwhile.
     """
 
     number = models.CharField(max_length=28, unique=True, default=endpoint_number, editable=False)
@@ -38,6 +39,8 @@ class Endpoint(models.Model):
     case = models.UUIDField(editable=False, default=uuid.uuid4)
     url = SealedTextField(subject="case")
     secret = SealedTextField(subject="case")
+    old_secret = SealedTextField(subject="case", null=True)
+    old_until = models.DateTimeField(null=True)
     kinds = models.CharField(max_length=60)
     state = models.CharField(max_length=8, default="active")
     created_at = models.DateTimeField(default=timezone.now)
@@ -51,10 +54,13 @@ class Endpoint(models.Model):
 
 
 class Event(models.Model):
-    """Something that happened, once per ``key``. ``body`` is the JSON that is posted."""
+    """Something that happened, once per ``key``. ``body`` is the JSON that is posted.
+
+    A try-out of the operator's own endpoint is about no customer.
+    """
 
     number = models.CharField(max_length=40, unique=True, default=event_number, editable=False)
-    customer = models.ForeignKey("accounts.Customer", models.PROTECT, related_name="events")
+    customer = models.ForeignKey("accounts.Customer", models.PROTECT, null=True, related_name="events")
     key = models.CharField(max_length=160, unique=True)
     kind = models.CharField(max_length=40)
     body = models.TextField()

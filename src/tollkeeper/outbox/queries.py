@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from tollkeeper.outbox.models import Endpoint, Post
 from tollkeeper.outbox.services import NoEndpoint, owned_by
@@ -21,6 +22,7 @@ class EndpointRow:
     kinds: tuple[str, ...]
     state: str
     created_at: dt.datetime
+    old_until: dt.datetime | None
     waiting_count: int
 
 
@@ -52,6 +54,7 @@ def list_endpoints(customer_id: int | None) -> list[EndpointRow]:
             tuple(row.kinds.split(",")),
             row.state,
             row.created_at,
+            row.old_until if row.old_until and row.old_until > timezone.now() else None,
             row.waiting_count,
         )
         for row in rows.annotate(waiting_count=waiting)

@@ -21,6 +21,11 @@ from tollkeeper.outbox.models import Cursor, Endpoint, Event, Post
 MOST = 5
 """Endpoints of one customer."""
 KEEP = dt.timedelta(days=30)
+BOTH_FOR = dt.timedelta(hours=24)
+"""How long a secret that was replaced goes on signing, beside the new one."""
+
+PING = "endpoint.test"
+"""The kind of a post that an endpoint's owner asks for to try it out."""
 LEASE = dt.timedelta(seconds=60)
 
 
@@ -40,7 +45,7 @@ class Parcel:
     endpoint_id: int
     customer_id: int | None
     url: str
-    secret: str
+    secrets: tuple[str, ...]
     message_id: str
     kind: str
     body: bytes
@@ -103,10 +108,19 @@ def remove_endpoint(customer_id: int | None, number: str) -> None:
 
 @transaction.atomic
 def renew_secret(customer_id: int | None, number: str) -> None:
-    """A new secret from the next post on. Raises :class:`NoEndpoint`."""
+    """A new secret from the next post on; for a day the old one signs too. Raises :class:`NoEndpoint`."""
     row = _own(customer_id, number)
+    row.old_secret, row.old_until = row.secret, timezone.now() + BOTH_FOR
     row.secret = secret_text(secrets.token_bytes(SECRET_BYTES))
-    row.save(update_fields=["secret"])
+    row.save(update_fields=["secret", "old_secret", "old_until"])
+
+
+@transaction.atomic
+def forget_old_secret(customer_id: int | None, number: str) -> None:
+    """The old secret signs no more, say because it leaked. Raises :class:`NoEndpoint`."""
+    row = _own(customer_id, number)
+    row.old_secret, row.old_until = None, None
+    row.save(update_fields=["old_secret", "old_until"])
 
 
 @transaction.atomic
@@ -118,6 +132,30 @@ def replay(customer_id: int | None, number: str, since: str) -> int:
         raise NoEndpoint(since)
     again = row.posts.filter(event_id__gte=first)
     return again.update(state="waiting", tries=0, error="", next_at=timezone.now())
+
+
+@transaction.atomic
+def send_again(customer_id: int | None, number: str, event: str) -> None:
+    """Post one event again, and nothing that came after it. Raises :class:`NoEndpoint`."""
+    rows = _own(customer_id, number).posts.filter(event__number=event)
+    if not rows.update(state="waiting", tries=0, error="", next_at=timezone.now()):
+        raise NoEndpoint(event)
+
+
+@transaction.atomic
+def ping(customer_id: int | None, number: str, now: dt.datetime) -> bool:
+    """Post something to try an endpoint out, whatever it listens to; False if one is on its way already.
+
+    Raises :class:`NoEndpoint`.
+    """
+    row = _own(customer_id, number)
+    if row.posts.filter(event__kind=PING, state="waiting").exists():
+        return False
+    body = _body(PING, {"endpoint": number}, now)
+    key = f"ping:{row.pk}:{secrets.token_hex(8)}"
+    event = Event.objects.create(customer_id=customer_id, key=key, kind=PING, body=body, created_at=now)
+    Post.objects.create(endpoint=row, event=event, next_at=now)
+    return True
 
 
 def listening(customer_id: int, family: str) -> bool:
@@ -138,14 +176,18 @@ def announce(customer_id: int, kind: str, key: str, data: Mapping[str, Any], now
     wanted = _listeners(customer_id, kind.partition(".")[0])
     if not wanted:
         return False
-    stamp = now.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    body = json.dumps({"type": kind, "timestamp": stamp, "data": dict(data)}, separators=(",", ":"))
+    body = _body(kind, data, now)
     event, fresh = Event.objects.get_or_create(
         key=key, defaults={"customer_id": customer_id, "kind": kind, "body": body, "created_at": now}
     )
     if fresh:
         Post.objects.bulk_create([Post(endpoint_id=pk, event=event, next_at=now) for pk in wanted])
     return fresh
+
+
+def _body(kind: str, data: Mapping[str, Any], now: dt.datetime) -> str:
+    stamp = now.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"type": kind, "timestamp": stamp, "data": dict(data)}, separators=(",", ":"))
 
 
 # ---- posting
@@ -182,8 +224,18 @@ def next_parcel(endpoint_id: int, now: dt.datetime) -> Parcel | None:
     if isinstance(row.url, ErasedText):
         row.delete()
         return None
+    signing = [row.secret]
+    if row.old_secret and row.old_until is not None and row.old_until > now:
+        signing.append(row.old_secret)
     return Parcel(
-        post.pk, row.pk, row.customer_id, row.url, row.secret, event.number, event.kind, event.body.encode()
+        post.pk,
+        row.pk,
+        row.customer_id,
+        row.url,
+        tuple(signing),
+        event.number,
+        event.kind,
+        event.body.encode(),
     )
 
 

@@ -49,7 +49,15 @@ def test_the_life_of_an_endpoint(story: Story) -> None:
     announcing.order(_order(story))
     (post,) = queries.list_posts(story.customer_id, row.number)
     again = client.post(url, {"act": "replay", "since": post.event}, follow=True).content.decode()
-    assert "1 events are posted again" in again
+    assert "1 event is posted again" in again
+    one = client.post(url, {"act": "again", "event": post.event}, follow=True).content.decode()
+    assert "The event is posted again" in one
+    assert client.post(url, {"act": "again", "event": "x"}).status_code == 404
+    assert "A test is on its way." in client.post(url, {"act": "ping"}, follow=True).content.decode()
+    assert "on its way already" in client.post(url, {"act": "ping"}, follow=True).content.decode()
+    assert "End it now" in client.get(url).content.decode()
+    assert "signs no more" in client.post(url, {"act": "forget_secret"}, follow=True).content.decode()
+    assert "End it now" not in client.get(url).content.decode()
     assert client.post(url, {"act": "replay", "since": "x"}).status_code == 404
     assert "hook.example" in client.get(reverse("console_webhooks")).content.decode()
     assert "Removed" in client.post(url, {"act": "remove"}, follow=True).content.decode()

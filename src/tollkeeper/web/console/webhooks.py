@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from tollkeeper.core.webhooks import KINDS, BadAddress
@@ -142,8 +143,18 @@ def _act(request: HttpRequest, customer_id: int | None, number: str, face: str) 
         messages.success(request, _("It goes on where it stopped."))
     elif act == "secret":
         services.renew_secret(customer_id, number)
-        messages.success(request, _("There is a new secret; the next post is signed with it."))
+        messages.success(request, _("There is a new secret. For a day the old one signs beside it."))
+    elif act == "forget_secret":
+        services.forget_old_secret(customer_id, number)
+        messages.success(request, _("The old secret signs no more."))
+    elif act == "ping":
+        fresh = services.ping(customer_id, number, timezone.now())
+        messages.success(request, _("A test is on its way.") if fresh else _("A test is on its way already."))
+    elif act == "again":
+        services.send_again(customer_id, number, request.POST.get("event", ""))
+        messages.success(request, _("The event is posted again."))
     elif act == "replay":
         count = services.replay(customer_id, number, request.POST.get("since", ""))
-        messages.success(request, _("%d events are posted again, in order.") % count)
+        text = ngettext("%d event is posted again.", "%d events are posted again, in order.", count)
+        messages.success(request, text % count)
     return redirect(f"{face}_webhook", number)
