@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.core import settlement
-from tollkeeper.core.settlement import Charge, Due, derive, towards
+from tollkeeper.core.settlement import Charge, Due, Settlement, correction, derive, towards
 from tollkeeper.core.states import ATTEMPT, DISPUTE, MACHINES, REFUND
 
 DUE = Due(1000, "EUR", False)
@@ -104,6 +104,43 @@ def test_what_does_not_match_waits_for_a_person(charge: Charge, reason: str) -> 
     found = derive(DUE, [charge])
     assert found.review == reason
     assert not found.fulfil
+
+
+def test_a_person_may_let_pass_what_is_too_little_and_what_names_another_order() -> None:
+    short, other = (
+        Charge("succeeded", 1000, 999, "EUR", False),
+        Charge("succeeded", 1000, 1000, "EUR", False, False),
+    )
+    found = derive(Due(1000, "EUR", False, "amount"), [short])
+    assert (found.money, found.review, found.fulfil, found.refundable_minor) == ("paid", "", True, 999)
+    assert derive(Due(1000, "EUR", False, "amount"), [short], [("succeeded", 999)]).money == "refunded"
+    assert derive(Due(1000, "EUR", False, "order"), [other]).fulfil
+    # one thing let pass lets nothing else pass
+    foreign = Charge("succeeded", 1000, 1000, "USD", False)
+    assert derive(Due(1000, "EUR", False, "amount"), [short, foreign]).review == "currency"
+
+
+def test_what_has_gone_back_as_it_came_is_held_no_more() -> None:
+    foreign = Charge("succeeded", 1000, 1000, "USD", False, returned=True)
+    assert derive(DUE, [foreign]).review == ""
+    assert derive(DUE, [foreign]).money == "unpaid"
+    assert derive(DUE, [foreign, good()]).fulfil
+
+
+@given(
+    invoice=st.integers(1, 5000),
+    captured=st.integers(0, 9000),
+    back=st.integers(0, 9000),
+    ended=st.booleans(),
+)
+def test_what_stands_invoiced_is_what_was_kept(invoice: int, captured: int, back: int, ended: bool) -> None:
+    back = min(back, captured)
+    stands = invoice - correction(invoice, Settlement("", captured, back, 0, 0, ""), ended=ended)
+    assert 0 <= stands <= invoice
+    if captured:
+        assert stands == min(invoice, captured - back)
+    else:
+        assert stands == (0 if ended else invoice)
 
 
 def test_an_order_of_nothing_is_paid_once_it_is_confirmed() -> None:

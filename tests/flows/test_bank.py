@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.utils import timezone
 
 from tests.services.money import Till
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.statement import BadStatement
 from tollkeeper.flows import bank, purchase, refund
+from tollkeeper.kit.trail.models import Entry
+from tollkeeper.payments import queries as payments
 from tollkeeper.payments import transfers
-from tollkeeper.payments.models import Document, Transfer
+from tollkeeper.payments.models import Attempt, Document, Transfer
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
 
@@ -71,11 +75,105 @@ def test_too_much_waits_for_a_person(till: Till) -> None:
     assert till.jobs("fulfil_line") == 0
 
 
-def test_another_currency_does_not_count(till: Till) -> None:
+def whys() -> list[str]:
+    return [why for _, _, why in bank.open_transfers()]
+
+
+def test_another_currency_does_not_count_and_is_a_task(till: Till) -> None:
     _, number = awaiting(till)
     bank.import_statement(file(f"2027-01-31,5.00,{number}"), "EUR")
     till.work()
     assert order_of(number).money == "unpaid"
+    ((row, order, why),) = bank.open_transfers()
+    assert (why, order.number if order else "") == ("currency", number)
+    bank.send_back(row.transfer_id)
+    assert whys() == []
+    with pytest.raises(LookupError):
+        bank.send_back(row.transfer_id)
+
+
+def test_too_little_is_a_task_until_it_is_taken_for_the_whole(till: Till) -> None:
+    customer, number = awaiting(till)
+    with pytest.raises(Refused):
+        bank.take_for_the_whole(number)
+    bank.confirm_transfer(number, 480, DAY, mark="a")
+    assert (whys(), bank.part_of(order_of(number))) == (["too_little"], 480)
+    bank.take_for_the_whole(number)
+    till.hand_over()
+    order = order_of(number)
+    assert (order.status, order.money, order.captured_minor) == ("delivered", "paid", 480)
+    assert till.spendable(customer) == 10_000
+    assert standing() == 480
+    assert whys() == []
+    with pytest.raises(Refused):
+        bank.take_for_the_whole(number)
+    (made,) = refund.request_refund(number)
+    till.work()
+    bank.refund_sent(str(made))
+    assert (order_of(number).money, order_of(number).refunded_minor, standing()) == ("refunded", 480, 0)
+
+
+def standing() -> int:
+    return sum(Document.objects.values_list("total_minor", flat=True))
+
+
+def ended(till: Till) -> str:
+    _, number = awaiting(till)
+    till.shift(number, dt.timedelta(days=15))
+    purchase.expire_orders(None)  # type: ignore[arg-type]
+    till.work()
+    assert order_of(number).status == "expired"
+    return number
+
+
+def test_an_invoice_that_nobody_paid_is_credited_and_not_looked_at_for_ever(till: Till) -> None:
+    number = ended(till)
+    assert [(d.kind, d.total_minor) for d in Document.objects.order_by("pk")] == [
+        ("invoice", 500),
+        ("credit_note", -500),
+    ]
+    assert Attempt.objects.get().state == "expired"
+    assert payments.stale_orders(timezone.now() + dt.timedelta(days=1)) == ()
+    # late money is believed, and the invoice stands again
+    bank.confirm_transfer(number, 500, DAY, mark="late")
+    till.hand_over()
+    assert (order_of(number).status, standing()) == ("delivered", 500)
+    assert Document.objects.filter(kind="debit_note").count() == 1
+
+
+def test_a_part_that_came_for_an_order_that_ended_is_a_task(till: Till) -> None:
+    number = ended(till)
+    bank.confirm_transfer(number, 100, DAY, mark="part")
+    ((row, _, why),) = bank.open_transfers()
+    assert (why, order_of(number).status) == ("ended", "expired")
+    bank.send_back(row.transfer_id)
+    assert whys() == []
+    assert Entry.objects.filter(verb="transfer.returned", object=f"sales.Order:{number}").count() == 1
+
+
+def test_money_for_what_the_card_has_paid_is_a_task(till: Till) -> None:
+    number = till.bought(till.customer())
+    bank.import_statement(file(f"2027-01-31,5.00,{number}"), "USD")
+    till.work()
+    assert whys() == ["twice"]
+    assert order_of(number).captured_minor == 500
+
+
+def test_a_transfer_for_an_order_at_the_card_page_takes_it_off_there(till: Till) -> None:
+    shop = till.folder / "shop.toml"
+    shop.write_text(
+        shop.read_text().replace(
+            'providers = ["stripe", "free"]', 'providers = ["stripe", "invoice", "free"]'
+        )
+    )
+    till.reload()
+    number = till.order(till.customer())
+    purchase.begin_payment(number)
+    bank.import_statement(file(f"2027-01-31,5.00,{number}"), "USD")
+    till.work()
+    assert order_of(number).money == "paid"
+    assert till.engine.store.get("session", till.session(number))["status"] == "expired"  # type: ignore[index]
+    assert whys() == []
 
 
 def test_a_transfer_without_a_number_is_assigned_once(till: Till) -> None:

@@ -212,42 +212,6 @@ def test_late_money_is_not_fulfilled_where_the_policy_says_refund(till: Till) ->
     assert till.jobs("fulfil_line") == 0
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "reason"),
-    [
-        ("amount_total", 499, "amount"),
-        ("currency", "eur", "currency"),
-        ("livemode", True, "mode"),
-        ("client_reference_id", "TK-22222-22222", "order"),
-    ],
-)
-def test_money_that_does_not_match_waits_for_a_person(
-    till: Till, field: str, value: object, reason: str
-) -> None:
-    number = till.order(till.customer())
-    till.pay(number)
-    session = till.engine.store.get("session", till.session(number))
-    assert session is not None
-    session[field] = value
-    purchase.reconcile(order_of(till, number).order_id)
-    order = order_of(till, number)
-    assert (order.review, order.status) == (reason, "in_review")
-    assert (till.jobs("fulfil_line"), Document.objects.count()) == (0, 0)
-
-
-def test_an_operator_clears_a_review(till: Till) -> None:
-    number = till.order(till.customer())
-    till.pay(number)
-    session = till.engine.store.get("session", till.session(number))
-    assert session is not None
-    session["amount_total"] = 600
-    order_id = order_of(till, number).order_id
-    purchase.reconcile(order_id)
-    purchase.clear_review(order_id)
-    assert order_of(till, number).review == ""
-    assert till.jobs("fulfil_line") == 1
-
-
 def test_a_free_plan_is_paid_at_once_and_can_be_had_once(till: Till) -> None:
     customer = till.customer()
     number = till.order(customer, "free")

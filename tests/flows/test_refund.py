@@ -187,6 +187,62 @@ def test_a_second_payment_goes_back_by_itself(till: Till) -> None:
     assert (order.captured_minor, order.refunded_minor, order.money) == (1000, 500, "paid")
     assert till.spendable(customer) == 10_000
     assert [r.reason for r in Refund.objects.all()] == ["duplicate"]
+    # it was invoiced once: giving the second payment back corrects nothing
+    assert [d.kind for d in Document.objects.all()] == ["receipt"]
+    refund.request_refund(number, 200)
+    till.work()
+    till.deliver()
+    assert standing(number) == 300
+
+
+def standing(number: str) -> int:
+    """What stands invoiced of an order."""
+    return sum(Document.objects.filter(order__number=number).values_list("total_minor", flat=True))
+
+
+def test_what_stands_invoiced_follows_a_refund_that_fails_after_all(till: Till) -> None:
+    number = till.bought(till.customer())
+    refund.request_refund(number, 200)
+    till.work()
+    till.deliver()
+    assert standing(number) == 300
+    (row,) = till.engine.store.all("refund")
+    till.engine.store.put("refund", row["id"], {**row, "status": "failed"})
+    for _ in range(2):
+        reconciling.reconcile(order_of(number).order_id)
+    assert order_of(number).money == "paid"
+    assert standing(number) == 500
+    notes = Document.objects.order_by("pk").values_list("kind", "total_minor")
+    assert list(notes) == [("receipt", 500), ("credit_note", -200), ("debit_note", 200)]
+    refund.request_refund(number)
+    till.work()
+    till.deliver()
+    assert standing(number) == 0
+
+
+def test_a_refund_that_failed_is_sent_in_another_way_once(till: Till) -> None:
+    customer = till.customer()
+    number = till.order(customer)
+    till.pay(number, "refund_fails")
+    till.deliver()
+    till.hand_over()
+    (made,) = refund.request_refund(number)
+    till.work()
+    with pytest.raises(refund.CannotRefund):
+        refund.sent_otherwise(str(made))  # it has not failed
+    till.engine.bank.advance(30)
+    till.deliver()
+    (task,) = payments.failed_refunds()
+    assert task.refund_id == made
+    refund.sent_otherwise(str(made))
+    till.work()
+    order = order_of(number)
+    assert (order.money, order.refunded_minor, standing(number)) == ("refunded", 500, 0)
+    assert payments.failed_refunds() == ()
+    assert till.spendable(customer) == 0
+    with pytest.raises(refund.CannotRefund):
+        refund.sent_otherwise(str(made))
+    assert not check_book()
 
 
 def test_late_money_goes_back_where_the_policy_says_so(till: Till) -> None:

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from tests.services.money import Till, now
+from tests.services.money import Till, now, price_of
 from tollkeeper.accounts import services as accounts
-from tollkeeper.flows import renewal
+from tollkeeper.flows import purchase, renewal
 from tollkeeper.kit.models import Job
+from tollkeeper.payments import queries as payments
 from tollkeeper.payments.models import Document
 from tollkeeper.payments.providers import Refused
 from tollkeeper.sales import plans, queries
@@ -47,6 +48,17 @@ def test_each_month_is_an_order_a_period_and_a_receipt(till: Till) -> None:
     assert Document.objects.count() == Order.objects.filter(money="paid").count() == 4
     assert till.jobs("fulfil_line") == 4
     assert [o.kind for o in Order.objects.order_by("pk")] == ["purchase", "renewal", "renewal", "renewal"]
+
+
+def test_its_receipts_are_in_the_language_of_the_purchase(till: Till) -> None:
+    customer = till.customer()
+    number = purchase.start_order(customer, "pro", price_of("pro"), language="zh-hans")
+    till.pay(number)
+    till.deliver()
+    till.engine.bank.advance(31 * DAY)
+    till.deliver()
+    receipts = [payments.document_by_id(pk) for pk in Document.objects.values_list("pk", flat=True)]
+    assert [row.facts["language"] for row in receipts] == ["zh-hans", "zh-hans"]
 
 
 def test_a_renewal_gives_the_units_of_its_own_period(till: Till) -> None:

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from tollkeeper.core.money import plain
 
 PROFILE = "urn:factur-x.eu:1p0:minimum"
-TYPES = {"receipt": "380", "invoice": "380", "credit_note": "381"}
+TYPES = {"receipt": "380", "invoice": "380", "credit_note": "381", "debit_note": "383"}
 """UNTDID 1001."""
 
 

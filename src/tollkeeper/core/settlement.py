@@ -31,11 +31,12 @@ PENDING_REFUNDS = frozenset({"requested", "submitted", "pending"})
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What the frozen order asks for."""
+    """What the frozen order asks for. ``accepted`` is the mismatch that an operator has let pass."""
 
     amount_minor: int
     currency: str
     live: bool
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One attempt row: what was asked and what came."""
+    """One attempt row: what was asked and what came. ``returned``: all of it has gone back."""
 
     state: str
     asked_minor: int
@@ -125,6 +126,7 @@ class Charge:
     currency: str
     live: bool
     order_matches: bool = True
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +156,15 @@ class Settlement:
 
 def _mismatch(due: Due, charges: Iterable[Charge]) -> str:
     for charge in charges:
-        if charge.currency != due.currency:
-            return "currency"
-        if charge.live != due.live:
-            return "mode"
-        if not charge.order_matches:
-            return "order"
-        if charge.amount_minor != charge.asked_minor:
-            return "amount"
+        wrong = {
+            "currency": charge.currency != due.currency,
+            "mode": charge.live != due.live,
+            "order": not charge.order_matches,
+            "amount": charge.amount_minor != charge.asked_minor,
+        }
+        for reason, found in wrong.items():
+            if found and reason != due.accepted:
+                return reason
     return ""
 
 
@@ -173,13 +176,14 @@ def derive(
 ) -> Settlement:
     """The settlement of an order from its rows; the order of the rows does not matter.
 
-    ``refunds`` and ``disputes`` are (state, minor units). A charge whose amount, currency,
-    mode or order differs from what was asked sets ``review``: such money is never fulfilled
-    without a person.
+    ``refunds`` and ``disputes`` are (state, minor units), of money in the order's own currency
+    and mode. A charge whose amount, currency, mode or order differs from what was asked sets
+    ``review``: such money is never fulfilled without a person, who lets it pass or sends it back.
     """
     rows = tuple(charges)
     came = tuple(row for row in rows if row.state == "succeeded")
-    review = _mismatch(due, sorted(came, key=lambda c: (c.currency, c.live, c.amount_minor)))
+    kept = (row for row in came if not row.returned)
+    review = _mismatch(due, sorted(kept, key=lambda c: (c.currency, c.live, c.amount_minor)))
     good = tuple(c for c in came if c.currency == due.currency and c.live == due.live)
     captured = sum(c.amount_minor for c in good)
     back = tuple(refunds)
@@ -188,9 +192,12 @@ def derive(
     claims = tuple(disputes)
     lost = sum(amount for state, amount in claims if state == "lost")
     contested = any(state in OPEN_DISPUTES for state, _ in claims)
-    enough = bool(good) and captured >= due.amount_minor
-    if good and not enough and not review:
+    wanted = due.amount_minor
+    if due.accepted == "amount" and good:
+        wanted = min(wanted, captured)
+    if good and captured < wanted and not review and not all(c.returned for c in good):
         review = "amount"
+    enough = bool(good) and captured >= wanted
     if not enough:
         money = "processing" if any(row.state == "processing" for row in rows) else "unpaid"
         if refunded and refunded >= captured:
@@ -199,13 +206,25 @@ def derive(
         money = "disputed"
     elif any(state == "lost" for state, _ in claims):
         money = "charged_back"
-    elif captured - refunded > due.amount_minor:
+    elif captured - refunded > wanted:
         money = "overpaid"
-    elif captured - refunded == due.amount_minor:
+    elif captured - refunded == wanted:
         money = "paid"
     else:
         money = "refunded" if refunded >= captured else "part_refunded"
     return Settlement(money, captured, refunded, pending, lost, review)
+
+
+def correction(invoiced_minor: int, settlement: Settlement, *, ended: bool) -> int:
+    """How much of an invoice is to stand corrected, so that what stands is what was kept.
+
+    Money that came twice was invoiced once: giving it back corrects nothing. An invoice that
+    waits for its money stands; one whose order ``ended`` without it does not.
+    """
+    if not settlement.captured_minor:
+        return invoiced_minor if ended else 0
+    kept = settlement.captured_minor - settlement.refunded_minor
+    return min(invoiced_minor, max(0, invoiced_minor - kept))
 
 
 def towards(machine: Machine, state: str, target: str) -> str:

@@ -4,6 +4,7 @@ of it is undone if the dispute is won."""
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from tollkeeper.delivery import queries as delivery_queries
 from tollkeeper.delivery import services as delivery
+from tollkeeper.flows import noting
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.fulfilment import withdraw_line
 from tollkeeper.flows.reconcile import reconcile
@@ -78,8 +80,11 @@ def send_evidence(context: Context, dispute_id: int) -> None:
     reconcile(order.order_id)
 
 
-def hand_in(dispute_id: int) -> None:
+@transaction.atomic
+def hand_in(dispute_id: int, *, actor: uuid.UUID | None = None) -> None:
     """An operator wants the evidence handed in; once per dispute."""
+    order = sales_queries.order_by_id(payment_queries.get_dispute(dispute_id).order_id)
+    noting.deed("dispute.contested", actor, order, str(dispute_id))
     enqueue("send_evidence", f"evidence:{dispute_id}", dispute_id=dispute_id)
 
 

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tollkeeper.catalog import queries as catalog
+from tollkeeper.core.settlement import derive
 from tollkeeper.core.terms import PlanTerms, TrialTerms
 from tollkeeper.flows import announcing, receipts, selling
 from tollkeeper.flows.disclosing import about_customer
@@ -24,6 +25,7 @@ from tollkeeper.flows.intents import intent_of, return_url
 from tollkeeper.flows.reconcile import clear_review, reconcile
 from tollkeeper.flows.taxes import tax_for
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
+from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments import services as payments
 from tollkeeper.payments.providers import Intent, Refused, Started, Unsure
 from tollkeeper.payments.registry import get_provider
@@ -270,8 +272,15 @@ def end_unpaid(order_id: int, event: str) -> bool:
     reconcile(order_id)
     with transaction.atomic():
         row = sales.lock_order(order_id)
-        ended = sales.end_unpaid(row, event, now=timezone.now())
+        now = timezone.now()
+        ended = sales.end_unpaid(row, event, now=now)
         if ended:
             coupons.release(row)
+            for name in payment_queries.providers_of(order_id):
+                if not get_provider(name).remote:
+                    payments.end_local(order_id, name)
+            facts = payments.facts_of(order_id)
+            settlement = derive(sales.due(row), facts.charges, facts.refunds, facts.disputes)
+            receipts.correct_for(order_id, settlement, now)
         announcing.order(order_id)
     return ended

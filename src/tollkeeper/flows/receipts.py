@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from typing import Any
 
 from django.conf import settings
@@ -13,10 +12,11 @@ from tollkeeper.accounts import services as account_verbs
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.catalog.facts import SellerFacts
 from tollkeeper.core.money import show, split
+from tollkeeper.core.settlement import Settlement, correction
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments import buyers, documents, paper
 from tollkeeper.payments import queries as payment_queries
-from tollkeeper.payments.queries import Receipt
+from tollkeeper.payments.queries import Receipt, RefundView
 from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales.queries import OrderView
 
@@ -91,46 +91,74 @@ def _issue(kind: str, order_id: int, now: dt.datetime) -> None:
         enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
 
 
-def credit_for(order_id: int, refund_id: uuid.UUID, now: dt.datetime) -> None:
-    """Issue the credit note of a refund once, in the caller's transaction, if there is what to correct."""
+def correct_for(order_id: int, settlement: Settlement, now: dt.datetime) -> None:
+    """Bring what stands invoiced in line with what was kept, in the caller's transaction.
+
+    A refund gets its credit note, as far as it was invoiced; an invoice that nobody paid in time is
+    credited as a whole, and so is what an operator let go of a price; a debit note takes back a
+    credit note whose refund failed, or whose money came after all.
+    """
     order = sales_queries.order_by_id(order_id)
     invoice = payment_queries.find_receipt(order.customer_id, order.number)
     if invoice is None:
         return
-    refund = payment_queries.get_refund(str(refund_id))
+    ended = order.lifecycle in ("expired", "cancelled")
+    missing = correction(invoice.total_minor, settlement, ended=ended) - documents.corrected(order_id)
+    if missing < 0:
+        _correct(order, invoice, "debit_note", -missing, None, now)
+        return
+    for refund in reversed(payment_queries.list_refunds(order_id)):
+        part = min(refund.amount_minor, missing)
+        if part and refund.state == "succeeded" and not documents.has_note(refund.refund_id):
+            _correct(order, invoice, "credit_note", part, refund, now)
+            missing -= part
+    if missing:
+        _correct(order, invoice, "credit_note", missing, None, now)
+
+
+def _correct(
+    order: OrderView,
+    invoice: Receipt,
+    kind: str,
+    amount_minor: int,
+    refund: RefundView | None,
+    now: dt.datetime,
+) -> None:
     shop = catalog.current_shop()
-    _, tax = split(refund.amount_minor, (order.total_minor - order.tax_minor, order.tax_minor))
+    _, tax = split(amount_minor, (invoice.total_minor - invoice.tax_minor, invoice.tax_minor))
+    sign = -1 if kind == "credit_note" else 1
+    settled_at = refund.settled_at if refund else None
     facts = {
         **invoice.facts,
         "corrects": invoice.number,
-        "paid_on": str((refund.settled_at or now).date()),
+        "paid_on": str(settled_at.date()) if settled_at else "",
         "lines": [
             {
                 "title": order.title,
                 "quantity": 1,
-                "amount_minor": -refund.amount_minor,
-                "tax_minor": -tax,
+                "amount_minor": sign * amount_minor,
+                "tax_minor": sign * tax,
                 "tax_bp": order.lines[0].tax_bp,
                 "from": "",
                 "to": "",
             }
         ],
-        "net_minor": tax - refund.amount_minor,
-        "tax_minor": -tax,
-        "total_minor": -refund.amount_minor,
+        "net_minor": sign * (amount_minor - tax),
+        "tax_minor": sign * tax,
+        "total_minor": sign * amount_minor,
     }
-    made, fresh = documents.issue(
-        "credit_note",
-        series(shop.name, now.year, "C", order.live),
-        order_id,
+    letter = "C" if kind == "credit_note" else "D"
+    made = documents.correct(
+        kind,
+        series(shop.name, now.year, letter, order.live),
+        order.order_id,
         facts,
         now=now,
-        refund_id=refund_id,
+        refund_id=refund.refund_id if refund else None,
         corrects_id=invoice.document_id,
     )
-    if fresh:
-        buyers.freeze(made.pk, order.customer_id, now)
-        enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
+    buyers.freeze(made.pk, order.customer_id, now)
+    enqueue("mail_receipt", f"mail:receipt:{made.pk}", document_id=made.pk)
 
 
 @job("mail_receipt", purpose="order")
@@ -141,7 +169,7 @@ def mail_receipt(context: Context, document_id: int) -> None:
 
 def _send(document_id: int) -> str:
     receipt = payment_queries.document_by_id(document_id)
-    template = "credit_note" if receipt.kind == "credit_note" else "receipt"
+    template = receipt.kind if receipt.kind in ("credit_note", "debit_note") else "receipt"
     language = accounts.language_of(accounts.get_customer(receipt.customer_id).owner_id)
     lines = [
         {

@@ -14,8 +14,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.settlement import Collected, RenewalFact, Settlement, derive
-from tollkeeper.flows import announcing, receipts
+from tollkeeper.flows import announcing, noting, receipts
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.intents import intent_of
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
@@ -103,7 +104,8 @@ def _settle(row: Any, truths: list[Truth], now: dt.datetime) -> None:
         if row.kind == "change":
             enqueue("apply_change", f"change:{row.pk}", order_id=row.pk)
         receipts.issue_for(row.pk, now)
-    _follow_up(row, settlement, settled.late, now)
+    receipts.correct_for(row.pk, settlement, now)
+    _follow_up(row, settlement, settled.late)
 
 
 def _expect(line_id: int, now: dt.datetime) -> None:
@@ -114,14 +116,12 @@ def _expect(line_id: int, now: dt.datetime) -> None:
         enqueue("check_delivery", f"late:{line_id}", run_at=due_at, line_id=line_id)
 
 
-def _follow_up(row: Any, settlement: Settlement, late: bool, now: dt.datetime) -> None:
+def _follow_up(row: Any, settlement: Settlement, late: bool) -> None:
     """Money that went or is to go back. The handlers are in ``flows.refund`` and ``flows.dispute``."""
     for refund in payment_queries.list_refunds(row.pk):
         if refund.state == "requested":
             enqueue("submit_refund", f"refund:{refund.refund_id}", refund_id=str(refund.refund_id))
         enqueue("book_refund", f"book:{refund.refund_id}:{refund.phase}", refund_id=str(refund.refund_id))
-        if refund.state == "succeeded":
-            receipts.credit_for(row.pk, refund.refund_id, now)
     for dispute in payment_queries.list_disputes(row.pk):
         if dispute.state != "inquiry":
             enqueue(
@@ -186,8 +186,17 @@ def sweep_payments(context: Context) -> None:
             enqueue("reconcile_order", f"sweep:{order_id}:{slot}", order_id=order_id)
 
 
-def clear_review(order_id: int) -> OrderView:
-    """An operator lets an order go on although something did not match."""
+UNPASSABLE = ("currency", "mode")
+"""Mismatches that nobody can let pass: such money pays for nothing here and can only go back."""
+
+
+def clear_review(order_id: int, *, actor: uuid.UUID | None = None) -> OrderView:
+    """An operator lets an order go on although something did not match. Raises :class:`Refused`."""
     with transaction.atomic():
-        sales.clear_review(order_id)
+        order = sales_queries.order_by_id(order_id)
+        if order.review in UNPASSABLE:
+            raise Refused("This money is not the order's own, in currency or mode: send it back instead.")
+        if order.review:
+            sales.accept(order_id, order.review)
+            noting.deed("order.accepted", actor, order, order.review)
     return reconcile(order_id)

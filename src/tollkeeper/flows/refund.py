@@ -16,7 +16,7 @@ from django.utils import timezone
 from tollkeeper.core.settlement import derive
 from tollkeeper.delivery import queries as delivery_queries
 from tollkeeper.delivery import services as delivery
-from tollkeeper.flows import units
+from tollkeeper.flows import noting, units
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.fulfilment import withdraw_line
 from tollkeeper.flows.reconcile import reconcile
@@ -32,7 +32,7 @@ from tollkeeper.sales import queries as sales_queries
 from tollkeeper.sales import services as sales
 from tollkeeper.sales.queries import LineView, OrderView
 
-WITHOUT_GOODS = ("duplicate", "late", "unspent")
+WITHOUT_GOODS = ("duplicate", "late", "mismatch", "unspent")
 """Reasons of refunds whose goods are none of :func:`book_refund`'s: there were none, or
 ``flows.unspent`` took them before it asked for the refund."""
 
@@ -47,10 +47,12 @@ def request_refund(
     reason: str = "requested",
     origin: str = "operator",
     revokes: bool = False,
+    actor: uuid.UUID | None = None,
 ) -> tuple[uuid.UUID, ...]:
     """Give back ``amount_minor`` of an order, or all that is left; answers the refunds' ids.
 
-    ``revokes`` takes the rights too, although only a part is given back. Raises
+    ``revokes`` takes the rights too, although only a part is given back; ``actor`` is the operator
+    who wants it, for the audit trail. Raises
     ``sales.services.NoSuchOrder`` and :class:`CannotRefund`.
     """
     order = sales_queries.find_order(number)
@@ -76,7 +78,50 @@ def request_refund(
         for refund_id in made:
             enqueue("submit_refund", f"refund:{refund_id}", refund_id=str(refund_id))
             enqueue("book_refund", f"book:{refund_id}:held", refund_id=str(refund_id))
+        if origin == "operator":
+            noting.deed("refund.requested", actor, order, f"{reason}:{wanted}")
     return made
+
+
+def strays(order_id: int) -> tuple[tuple[int, str], ...]:
+    """(minor units, currency) of money that came for an order and cannot pay it."""
+    return tuple((row.amount_minor, row.currency) for row in refunds.strays(order_id))
+
+
+def return_strays(number: str, *, actor: uuid.UUID | None = None) -> tuple[uuid.UUID, ...]:
+    """Send back, as it came, money in another currency or mode than the order's; the refunds' ids.
+
+    Once it is back the order waits for its payment again. Raises ``sales.services.NoSuchOrder`` and
+    :class:`CannotRefund` (``nothing_left``).
+    """
+    order = sales_queries.find_order(number)
+    if order is None:
+        raise sales.NoSuchOrder(number)
+    with transaction.atomic():
+        sales.lock_order(order.order_id)
+        made = refunds.request_strays(
+            order.order_id, reason="mismatch", origin="operator", now=timezone.now()
+        )
+        if not made:
+            raise CannotRefund("nothing_left")
+        for refund_id in made:
+            enqueue("submit_refund", f"refund:{refund_id}", refund_id=str(refund_id))
+        noting.deed("refund.requested", actor, order, "mismatch")
+    return made
+
+
+def sent_otherwise(refund_id: str, *, actor: uuid.UUID | None = None) -> None:
+    """A refund that failed was sent by hand, say to another account. Raises ``CannotRefund``."""
+    failed = payment_queries.get_refund(refund_id)
+    with transaction.atomic():
+        row = sales.lock_order(failed.order_id)
+        facts = payments.facts_of(row.pk)
+        settlement = derive(sales.due(row), facts.charges, facts.refunds, facts.disputes)
+        if failed.state != "failed" or failed.amount_minor > settlement.refundable_minor:
+            raise CannotRefund("nothing_left")
+        refunds.sent_otherwise(refund_id, timezone.now())
+        noting.deed("refund.sent", actor, sales_queries.order_by_id(row.pk), refund_id)
+    reconcile(failed.order_id)
 
 
 @job("submit_refund", purpose="order", attempts=30)

@@ -9,7 +9,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from tollkeeper.payments.models import Document, Series
+from django.db.models import Sum
+
+from tollkeeper.payments.models import CORRECTIONS, Document, Series
 
 
 def canonical(snapshot: Mapping[str, Any]) -> str:
@@ -34,22 +36,56 @@ def issue(
     snapshot: Mapping[str, Any],
     *,
     now: dt.datetime,
-    refund_id: uuid.UUID | None = None,
-    corrects_id: int | None = None,
 ) -> tuple[Document, bool]:
-    """Issue a document once per order (credit notes: once per refund); answers (document, True if new).
+    """Issue the receipt or invoice of an order, once; answers (document, True if new).
 
     ``snapshot`` needs ``currency``, ``total_minor`` and ``tax_minor`` and holds no personal value.
     """
-    known = Document.objects.filter(order_id=order_id)
-    known = known.filter(refund_id=refund_id) if refund_id else known.exclude(kind="credit_note")
-    if found := known.first():
+    if found := Document.objects.filter(order_id=order_id).exclude(kind__in=CORRECTIONS).first():
         return found, False
+    return _write(kind, series, order_id, snapshot, now=now), True
+
+
+def correct(
+    kind: str,
+    series: str,
+    order_id: int,
+    snapshot: Mapping[str, Any],
+    *,
+    now: dt.datetime,
+    refund_id: uuid.UUID | None,
+    corrects_id: int,
+) -> Document:
+    """Issue a credit or debit note. The caller has locked the order and reckoned with :func:`corrected`."""
+    return _write(kind, series, order_id, snapshot, now=now, refund_id=refund_id, corrects_id=corrects_id)
+
+
+def corrected(order_id: int) -> int:
+    """How much of an order's invoice stands corrected: its credit notes less its debit notes."""
+    notes = Document.objects.filter(order_id=order_id, kind__in=CORRECTIONS)
+    return -(notes.aggregate(sum=Sum("total_minor"))["sum"] or 0)
+
+
+def has_note(refund_id: uuid.UUID) -> bool:
+    """True if a credit note was issued for a refund."""
+    return Document.objects.filter(refund_id=refund_id).exists()
+
+
+def _write(
+    kind: str,
+    series: str,
+    order_id: int,
+    snapshot: Mapping[str, Any],
+    *,
+    now: dt.datetime,
+    refund_id: uuid.UUID | None = None,
+    corrects_id: int | None = None,
+) -> Document:
     row, number = draw_number(series)
     text = canonical(
         {**snapshot, "kind": kind, "number": f"{series}-{number:06d}", "issued_on": str(now.date())}
     )
-    made = Document.objects.create(
+    return Document.objects.create(
         series=row,
         number=number,
         kind=kind,
@@ -63,4 +99,3 @@ def issue(
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         issued_at=now,
     )
-    return made, True

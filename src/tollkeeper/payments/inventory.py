@@ -177,6 +177,7 @@ INVENTORY = {
             "booked_on": _payment(),
             "amount_minor": _payment(),
             "currency": Plain("amount"),
+            "returned_on": Plain("time"),
             "created_at": Plain("time"),
         },
     ),

@@ -171,6 +171,10 @@ class Dispute(models.Model):
         return self.reference
 
 
+CORRECTIONS = ("credit_note", "debit_note")
+"""Kinds of documents that correct another one; any other is the order's own, and there is one of it."""
+
+
 class Series(models.Model):
     """Where document numbers come from: locked and advanced in the issuing transaction."""
 
@@ -186,7 +190,7 @@ class IssuedDocumentChanged(Exception):
 
 
 class Document(models.Model):
-    """A receipt, invoice or credit note as it was issued: an immutable snapshot.
+    """A receipt, invoice, credit or debit note as it was issued: an immutable snapshot.
 
     ``snapshot`` is canonical JSON without a personal value, ``sha256`` its hash; ``number``
     has no gaps within ``series``. The buyer's own details, where the law wants them, live in a
@@ -210,7 +214,7 @@ class Document(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["series", "number"], name="document_number_once"),
             models.UniqueConstraint(
-                fields=["order"], condition=~Q(kind="credit_note"), name="one_invoice_per_order"
+                fields=["order"], condition=~Q(kind__in=CORRECTIONS), name="one_invoice_per_order"
             ),
         ]
         indexes = [models.Index(fields=["issued_at"], name="document_issued")]
@@ -280,7 +284,8 @@ class VaultEntry(models.Model):
 class Transfer(models.Model):
     """Money that came by bank. The payer's name and words stay in the bank's file.
 
-    ``mark`` tells a line of a file again; ``order`` is None until somebody knows what it is for.
+    ``mark`` tells a line of a file again; ``order`` is None until somebody knows what it is for;
+    ``returned_on`` is the day on which an operator sent it back because it paid for nothing.
     """
 
     order = models.ForeignKey("sales.Order", null=True, on_delete=models.PROTECT, related_name="transfers")
@@ -289,6 +294,7 @@ class Transfer(models.Model):
     booked_on = models.DateField()
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
+    returned_on = models.DateField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -8,10 +8,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from tollkeeper.kit.literals import Literal, literals
-from tollkeeper.payments.models import Attempt, Dispute, Document, InboxEvent, Payer, Refund
+from tollkeeper.payments.models import CORRECTIONS, Attempt, Dispute, Document, InboxEvent, Payer, Refund
 from tollkeeper.payments.services import OPEN
 
 
@@ -74,7 +74,7 @@ def _receipt(row: Document) -> Receipt:
 def find_receipt(customer_id: int, order_number: str) -> Receipt | None:
     """The receipt or invoice of a customer's order, if one was issued."""
     row = _DOCUMENTS.filter(order__customer_id=customer_id, order__number=order_number)
-    found = row.exclude(kind="credit_note").first()
+    found = row.exclude(kind__in=CORRECTIONS).first()
     return _receipt(found) if found else None
 
 
@@ -117,6 +117,12 @@ def list_attempts(order_id: int) -> tuple[AttemptView, ...]:
         )
         for row in Attempt.objects.filter(order_id=order_id).order_by("created_at")
     )
+
+
+def providers_of(order_id: int) -> tuple[str, ...]:
+    """Names of the providers by which an order was tried to be paid."""
+    rows = Attempt.objects.filter(order_id=order_id).order_by("provider")
+    return tuple(rows.values_list("provider", flat=True).distinct())
 
 
 def payer_reference(customer_id: int, provider: str, live: bool, before: dt.datetime) -> str:
@@ -262,6 +268,15 @@ def refunds_by_hand() -> tuple[RefundView, ...]:
     """Refunds that somebody has to send by transfer, the oldest first."""
     rows = Refund.objects.filter(state__in=["submitted", "pending"], attempt__provider="invoice")
     return tuple(_refund(row) for row in rows.order_by("created_at"))
+
+
+def failed_refunds(limit: int = 50) -> tuple[RefundView, ...]:
+    """Refunds that did not arrive and that no later one of the same charge made up for, oldest first."""
+    later = Refund.objects.filter(attempt=OuterRef("attempt"), created_at__gt=OuterRef("created_at"))
+    rows = Refund.objects.filter(
+        ~Exists(later), state="failed", order__captured_minor__gt=F("order__refunded_minor")
+    )
+    return tuple(_refund(row) for row in rows.order_by("created_at")[:limit])
 
 
 def providers_in_use() -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
+from django.db.models import F
+
 from tollkeeper.core.settlement import PENDING_REFUNDS, RefundFact, towards
 from tollkeeper.core.states import REFUND, step
 from tollkeeper.payments.models import Attempt, Refund
@@ -32,14 +34,15 @@ def request(
     The order must be locked. Raises :class:`CannotRefund` if the charges do not hold so much.
     """
     made = []
-    paid = Attempt.objects.filter(order_id=order_id, state="succeeded", amount_minor__gt=0)
+    paid = Attempt.objects.filter(
+        order_id=order_id,
+        state="succeeded",
+        amount_minor__gt=0,
+        currency=F("order__currency"),
+        live=F("order__live"),
+    )
     for attempt in paid.order_by("-succeeded_at", "-created_at"):
-        taken = sum(
-            row.amount_minor
-            for row in attempt.refunds.all()
-            if row.state in PENDING_REFUNDS or row.state == "succeeded"
-        )
-        part = min(amount_minor, attempt.amount_minor - taken)
+        part = min(amount_minor, _left(attempt))
         if part <= 0:
             continue
         row = Refund.objects.create(
@@ -57,6 +60,65 @@ def request(
     if amount_minor:
         raise CannotRefund("too_much")
     return tuple(made)
+
+
+def strays(order_id: int) -> tuple[Attempt, ...]:
+    """Charges in another currency or mode than their order's, of which something is still here."""
+    rows = Attempt.objects.filter(order_id=order_id, state="succeeded", amount_minor__gt=0)
+    other = rows.exclude(currency=F("order__currency"), live=F("order__live"))
+    return tuple(row for row in other.prefetch_related("refunds") if _left(row) > 0)
+
+
+def request_strays(order_id: int, *, reason: str, origin: str, now: dt.datetime) -> tuple[uuid.UUID, ...]:
+    """Write down that such money goes back as it came, all of it; answers the refunds' ids."""
+    return tuple(
+        Refund.objects.create(
+            order_id=order_id,
+            attempt=row,
+            origin=origin,
+            reason=reason,
+            amount_minor=_left(row),
+            currency=row.currency,
+            created_at=now,
+        ).pk
+        for row in strays(order_id)
+    )
+
+
+def _left(attempt: Attempt) -> int:
+    """What of a charge has not gone back and is not about to."""
+    taken = sum(
+        row.amount_minor
+        for row in attempt.refunds.all()
+        if row.state in PENDING_REFUNDS or row.state == "succeeded"
+    )
+    return attempt.amount_minor - taken
+
+
+def sent_otherwise(refund_id: str, now: dt.datetime) -> int:
+    """A refund that failed went back in another way: a row of its own, once; answers its order's id.
+
+    Raises ``LookupError`` if it did not fail.
+    """
+    failed = Refund.objects.filter(pk=refund_id, state="failed").first()
+    if failed is None:
+        raise LookupError(refund_id)
+    Refund.objects.get_or_create(
+        reference=f"hand_{refund_id}",
+        defaults={
+            "order_id": failed.order_id,
+            "attempt_id": failed.attempt_id,
+            "state": "succeeded",
+            "origin": "operator",
+            "reason": failed.reason,
+            "amount_minor": failed.amount_minor,
+            "currency": failed.currency,
+            "revokes": failed.revokes,
+            "created_at": now,
+            "settled_at": now,
+        },
+    )
+    return failed.order_id
 
 
 def payment_of(refund_id: str) -> tuple[str, str]:

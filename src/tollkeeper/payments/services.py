@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
 from tollkeeper.core.settlement import (
     Charge,
@@ -92,6 +94,15 @@ def give_up(attempt_id: uuid.UUID) -> None:
     row = Attempt.objects.select_for_update().get(pk=attempt_id)
     row.state = towards(ATTEMPT, row.state, "cancelled")
     row.save(update_fields=["state"])
+
+
+def end_local(order_id: int, provider: str) -> None:
+    """Nobody waits any longer at a provider without a far side; money that comes after all is late money."""
+    for row in Attempt.objects.select_for_update().filter(
+        order_id=order_id, provider=provider, state__in=OPEN
+    ):
+        row.state = towards(ATTEMPT, row.state, "expired")
+        row.save(update_fields=["state"])
 
 
 def adopt(
@@ -196,23 +207,36 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 
 def facts_of(order_id: int) -> Facts:
-    """All rows of an order's money."""
+    """All rows of an order's money; refunds and disputes only of money in its own currency and mode."""
+    own = Q(attempt__currency=F("order__currency"), attempt__live=F("order__live"))
+    back = list(Refund.objects.filter(order_id=order_id).values_list("attempt_id", "state", "amount_minor"))
+    gone: defaultdict[uuid.UUID, int] = defaultdict(int)
+    for attempt_id, state, amount in back:
+        gone[attempt_id] += amount if state == "succeeded" else 0
     return Facts(
         tuple(
-            Charge(a.state, a.asked_minor, a.amount_minor, a.currency, a.live, a.order_matches)
+            Charge(
+                a.state,
+                a.asked_minor,
+                a.amount_minor,
+                a.currency,
+                a.live,
+                a.order_matches,
+                a.pk in gone and gone[a.pk] >= a.amount_minor > 0,
+            )
             for a in Attempt.objects.filter(order_id=order_id)
         ),
-        tuple(Refund.objects.filter(order_id=order_id).values_list("state", "amount_minor")),
-        tuple(Dispute.objects.filter(order_id=order_id).values_list("state", "amount_minor")),
+        tuple(Refund.objects.filter(own, order_id=order_id).values_list("state", "amount_minor")),
+        tuple(Dispute.objects.filter(own, order_id=order_id).values_list("state", "amount_minor")),
     )
 
 
 def asked(order_id: int, number: str) -> tuple[tuple[uuid.UUID, str, Asked], ...]:
     """(attempt id, provider, what to ask) of every attempt whose provider knows it."""
-    rows = Attempt.objects.filter(order_id=order_id).exclude(reference="").order_by("created_at")
+    rows = Attempt.objects.filter(order_id=order_id).exclude(reference="").select_related("order")
     made = []
-    for row in rows:
-        came = Transfer.objects.filter(order_id=order_id, currency=row.currency)
+    for row in rows.order_by("created_at"):
+        came = Transfer.objects.filter(order_id=order_id, currency=row.currency, returned_on=None)
         received = tuple(came.values_list("amount_minor", flat=True)) if row.provider == "invoice" else ()
         ask = Asked(
             attempt=str(row.pk),
@@ -223,6 +247,7 @@ def asked(order_id: int, number: str) -> tuple[tuple[uuid.UUID, str, Asked], ...
             live=row.live,
             state=row.state,
             received=received,
+            accepted=row.order.cleared == "amount",
         )
         made.append((row.pk, row.provider, ask))
     return tuple(made)

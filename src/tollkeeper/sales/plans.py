@@ -181,6 +181,7 @@ def renew(
         tax_minor=tax,
         tax_note=subscription.tax_note,
         live=subscription.live,
+        language=subscription.orders.order_by("-pk").values_list("language", flat=True).first() or "en",
         created_at=now,
     )
     OrderLine.objects.create(

@@ -169,7 +169,7 @@ def lock_order(order_id: int) -> Order:
 
 def due(order: Order) -> Due:
     """What the order asks for."""
-    return Due(order.total_minor, order.currency, order.live)
+    return Due(order.total_minor, order.currency, order.live, order.cleared)
 
 
 def settle(order: Order, settlement: Settlement, *, now: dt.datetime) -> Settled:
@@ -181,8 +181,8 @@ def settle(order: Order, settlement: Settlement, *, now: dt.datetime) -> Settled
             order.lifecycle = step(ORDER, order.lifecycle, "reopen")
         else:
             late = True
-    found = settlement.review or (order.review if order.review in OURS else "")
-    order.review = "" if found == order.cleared else found
+    ours = order.review if order.review in OURS and order.review != order.cleared else ""
+    order.review = settlement.review or ours
     order.money = settlement.money
     order.captured_minor = settlement.captured_minor
     order.refunded_minor = settlement.refunded_minor
@@ -231,8 +231,8 @@ def end_unpaid(order: Order, event: str, *, now: dt.datetime) -> bool:
     return True
 
 
-def clear_review(order_id: int) -> None:
+def accept(order_id: int, reason: str) -> None:
     """An operator has looked at what does not match and lets the order go on."""
     order = lock_order(order_id)
-    order.cleared, order.review = order.review, ""
+    order.cleared, order.review = reason, ""
     order.save(update_fields=["cleared", "review"])

@@ -58,6 +58,31 @@ def test_a_transfer_gets_its_order(story: Story, desk: Client) -> None:
     assert "Somebody was faster" in desk.post(url, {"number": lower}, follow=True).content.decode()
 
 
+def test_what_pays_for_nothing_says_why_and_has_its_ways(story: Story, desk: Client) -> None:
+    purchase.begin_payment(story.unpaid, "invoice")
+    take_in(desk, f"2027-01-31,5.00,{story.unpaid}", currency="eur")
+    take_in(desk, f"2027-02-01,4.80,{story.unpaid}")
+    story.till.work()
+    page = desk.get(reverse("desk_money")).content.decode()
+    assert "another currency than the order" in page
+    assert "too little for its order" in page
+    first = desk.get(reverse("desk")).content.decode()
+    assert first.count("Find its order") == 2
+    foreign = min(row.transfer_id for row in transfers.unmatched())
+    back = reverse("desk_transfer_returned", args=[foreign])
+    assert "the money went back" in desk.post(back, follow=True).content.decode()
+    assert "Somebody was faster" in desk.post(back, follow=True).content.decode()
+    order = reverse("desk_order", args=[story.unpaid])
+    assert "$4.80 of $5.00 came by transfer" in desk.get(order).content.decode()
+    enough = reverse("desk_order_enough", args=[story.unpaid])
+    assert "Taken for the whole price" in desk.post(enough, follow=True).content.decode()
+    assert "Nothing that came by transfer" in desk.post(enough, follow=True).content.decode()
+    assert not transfers.unmatched()
+    found = sales.find_order(story.unpaid)
+    assert found is not None
+    assert found.money == "paid"
+
+
 def test_a_transfer_that_somebody_saw(story: Story, desk: Client) -> None:
     purchase.begin_payment(story.unpaid, "invoice")
     page = desk.get(reverse("desk_order", args=[story.unpaid])).content.decode()

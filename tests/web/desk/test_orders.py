@@ -6,6 +6,9 @@ import pytest
 from django.urls import reverse
 
 from tests.web.story import Story
+from tollkeeper.kit import audit
+from tollkeeper.kit.trail.models import Entry
+from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import Unsure
 
 
@@ -67,6 +70,46 @@ def test_letting_a_held_order_go_on(story: Story) -> None:
     desk = story.client(story.staff)
     answer = desk.post(reverse("desk_order_clear", args=[story.number]), follow=True)
     assert "The order goes on" in answer.content.decode()
+
+
+def test_money_that_cannot_pay_is_shown_and_sent_back(story: Story) -> None:
+    desk, till = story.client(story.staff), story.till
+    till.pay(story.unpaid)
+    session = till.engine.store.get("session", till.session(story.unpaid))
+    assert session is not None
+    session["currency"] = "eur"
+    desk.post(reverse("desk_order_ask", args=[story.unpaid]))
+    page = desk.get(reverse("desk_order", args=[story.unpaid])).content.decode()
+    assert "cannot pay an order of $5.00" in page
+    assert "Let it go on" not in page
+    clear = reverse("desk_order_clear", args=[story.unpaid])
+    assert "send it back instead" in desk.post(clear, follow=True).content.decode()
+    back = reverse("desk_order_strays", args=[story.unpaid])
+    assert "on its way" in desk.post(back, follow=True).content.decode()
+    assert "Everything went back" in desk.post(back, follow=True).content.decode()
+    entry = Entry.objects.get(verb="refund.requested")
+    assert entry.actor == audit.find_pseudonym(story.staff.pk)
+
+
+def test_a_refund_that_failed_is_a_task_until_it_went_another_way(story: Story) -> None:
+    desk, till = story.client(story.staff), story.till
+    till.pay(story.unpaid, "refund_fails")
+    till.deliver()
+    till.hand_over()
+    desk.post(reverse("desk_order_refund", args=[story.unpaid]))
+    till.work()
+    till.engine.bank.advance(60)
+    till.deliver()
+    assert "Refund that failed" in desk.get(reverse("desk")).content.decode()
+    page = desk.get(reverse("desk_order", args=[story.unpaid])).content.decode()
+    assert "It went back another way" in page
+    (row,) = payments.failed_refunds()
+    url = reverse("desk_refund_otherwise", args=[story.unpaid, row.refund_id])
+    assert "the money went back" in desk.post(url, follow=True).content.decode()
+    assert "Everything went back" in desk.post(url, follow=True).content.decode()
+    assert "Refund that failed" not in desk.get(reverse("desk")).content.decode()
+    other = reverse("desk_refund_otherwise", args=[story.number, row.refund_id])
+    assert desk.post(other).status_code == 404
 
 
 def test_the_desk_has_the_unused_part_paid_back(story: Story) -> None:

@@ -107,7 +107,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An attempt to be looked at. ``received`` are sums noted by an operator or a bank file."""
+    """An attempt to be looked at. ``received`` are sums noted by an operator or a bank file;
+    ``accepted`` says that an operator takes them for the whole, whatever was asked.
+    """
 
     attempt: str
     order: str
@@ -117,6 +119,7 @@ class Asked:
     live: bool
     state: str
     received: tuple[int, ...] = ()
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

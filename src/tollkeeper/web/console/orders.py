@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import bank, gifts, unspent
 from tollkeeper.flows.refund import CannotRefund
+from tollkeeper.payments import buyers
 from tollkeeper.payments import queries as payments
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
@@ -118,9 +119,13 @@ def receipt(request: HttpRequest, customer_id: int, number: str, label: str) -> 
     )
     if document is None:
         raise Http404
-    return render(
-        request, "console/receipt.html", {"order": order, "document": document, "facts": document.facts}
-    )
+    values = {
+        "order": order,
+        "document": document,
+        "facts": document.facts,
+        "buyer": buyers.buyer_of(document.document_id),
+    }
+    return render(request, "console/receipt.html", values)
 
 
 def _mine(customer_id: int, number: str) -> sales.OrderView:

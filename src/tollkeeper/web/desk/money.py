@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core import money
+from tollkeeper.core.refusal import Refused
 from tollkeeper.core.statement import BadStatement
 from tollkeeper.flows import accounting, bank, dispute
 from tollkeeper.payments import queries as payments
@@ -74,7 +75,7 @@ def money_page(request: HttpRequest) -> HttpResponse:
         "desk/money.html",
         {
             "disputes": [(row, sales.order_by_id(row.order_id)) for row in payments.open_disputes()],
-            "transfers": transfers.unmatched(),
+            "transfers": [(row, order, _WHY[why]) for row, order, why in bank.open_transfers()],
             "refunds": [(row, sales.order_by_id(row.order_id)) for row in payments.refunds_by_hand()],
             "statement_form": StatementForm(
                 initial={"currency": catalog.current_shop().currency}, auto_id="statement_%s"
@@ -94,7 +95,9 @@ def statement(request: HttpRequest) -> HttpResponse:
         return redirect("desk_money")
     try:
         made = bank.import_statement(
-            form.cleaned_data["file"].read(), form.cleaned_data["currency"].strip().upper()
+            form.cleaned_data["file"].read(),
+            form.cleaned_data["currency"].strip().upper(),
+            actor=request.user.pk,
         )
     except BadStatement as bad:
         messages.error(request, _("Nothing was taken: %s") % "; ".join(bad.mistakes[:_SHOWN]))
@@ -111,14 +114,58 @@ def assign(request: HttpRequest, transfer_id: int) -> HttpResponse:
     """POST /desk/money/transfers/<id>/: say which order a transfer is for."""
     number = request.POST.get("number", "").strip().upper()
     try:
-        bank.assign_transfer(transfer_id, number)
+        bank.assign_transfer(transfer_id, number, actor=request.user.pk)
     except NoSuchOrder:
         messages.error(request, _("There is no order %s.") % number)
     except LookupError:
-        messages.warning(request, _("Somebody was faster: this transfer has its order."))
+        messages.warning(request, _("Somebody was faster: this transfer is no task any more."))
+    except ProviderError:
+        messages.warning(request, _("Noted. The provider did not answer; the sweeper goes on asking."))
     else:
-        messages.success(request, _("The transfer counts for its order now."))
+        if any(row.transfer_id == transfer_id for row in transfers.unmatched()):
+            messages.warning(request, _("It is assigned, and does not pay the order: see why below."))
+        else:
+            messages.success(request, _("The transfer counts for its order now."))
     return redirect("desk_money")
+
+
+@require_POST
+@for_staff
+def transfer_returned(request: HttpRequest, transfer_id: int) -> HttpResponse:
+    """POST /desk/money/transfers/<id>/back/: it paid for nothing and was sent back."""
+    try:
+        bank.send_back(transfer_id, actor=request.user.pk)
+    except LookupError:
+        messages.warning(request, _("Somebody was faster: this transfer is no task any more."))
+    else:
+        messages.success(request, _("Noted: the money went back."))
+    return redirect("desk_money")
+
+
+@require_POST
+@for_staff
+def transfer_enough(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/enough/: what came by transfer is taken for the whole price."""
+    if sales.find_order(number) is None:
+        raise Http404
+    try:
+        bank.take_for_the_whole(number, actor=request.user.pk)
+    except Refused as no:
+        messages.error(request, str(no))
+    except ProviderError:
+        messages.warning(request, _("Noted. The provider did not answer; the sweeper goes on asking."))
+    else:
+        messages.success(request, _("Taken for the whole price; the difference is credited."))
+    return redirect("desk_order", number)
+
+
+_WHY = {
+    "unknown": gettext_lazy("names no order of ours"),
+    "currency": gettext_lazy("another currency than the order's"),
+    "too_little": gettext_lazy("too little for its order"),
+    "ended": gettext_lazy("its order has ended"),
+    "twice": gettext_lazy("its order is paid already"),
+}
 
 
 @require_POST
@@ -134,7 +181,7 @@ def transfer_seen(request: HttpRequest, number: str) -> HttpResponse:
             raise money.BadAmount(_("Amount, day and the bank's number are needed."))
         given = form.cleaned_data
         amount = money.parse(given["amount"], order.currency)
-        bank.confirm_transfer(number, amount, given["booked_on"], mark=given["mark"])
+        bank.confirm_transfer(number, amount, given["booked_on"], mark=given["mark"], actor=request.user.pk)
     except ValueError as wrong:
         messages.error(request, str(wrong))
     except ProviderError:
@@ -150,7 +197,7 @@ def refund_sent(request: HttpRequest, refund_id: uuid.UUID) -> HttpResponse:
     """POST /desk/money/refunds/<id>/: a refund was sent by transfer."""
     if str(refund_id) not in {str(row.refund_id) for row in payments.refunds_by_hand()}:
         raise Http404
-    bank.refund_sent(str(refund_id))
+    bank.refund_sent(str(refund_id), actor=request.user.pk)
     messages.success(request, _("Noted: the money went back."))
     return redirect("desk_money")
 
@@ -171,7 +218,7 @@ def hand_in(request: HttpRequest, dispute_id: int) -> HttpResponse:
     """POST /desk/disputes/<id>/send/: hand the evidence in at the provider."""
     if dispute_id not in {row.dispute_id for row in payments.open_disputes()}:
         raise Http404
-    dispute.hand_in(dispute_id)
+    dispute.hand_in(dispute_id, actor=request.user.pk)
     messages.success(request, _("The evidence is on its way to the bank."))
     return redirect("desk_money")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,9 +13,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from tollkeeper.core import money
+from tollkeeper.core.refusal import Refused
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import bank, refund, unspent
-from tollkeeper.flows.reconcile import clear_review, reconcile
+from tollkeeper.flows.reconcile import UNPASSABLE, clear_review, reconcile
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.payments.refunds import CannotRefund
@@ -54,6 +57,9 @@ def order_page(request: HttpRequest, number: str) -> HttpResponse:
             "can_return": unspent.can_return(order),
             "returning": unspent.returning(order),
             "transfer_form": TransferForm(auto_id="transfer_%s") if bank.waiting(order) else None,
+            "came": bank.part_of(order),
+            "strays": refund.strays(order.order_id),
+            "passable": order.review not in UNPASSABLE,
             "attempts": payments.list_attempts(order.order_id),
             "documents": payments.list_documents(order.customer_id, order.number),
             "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
@@ -113,6 +119,7 @@ def order_refund(request: HttpRequest, number: str) -> HttpResponse:
             amount,
             reason=form.cleaned_data.get("reason") or "requested",
             revokes=form.cleaned_data.get("revokes", False),
+            actor=request.user.pk,
         )
     except money.BadAmount as wrong:
         messages.error(request, str(wrong))
@@ -120,6 +127,38 @@ def order_refund(request: HttpRequest, number: str) -> HttpResponse:
         messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
     else:
         messages.success(request, _("The refund is on its way."))
+    return redirect("desk_order", number)
+
+
+@require_POST
+@for_staff
+def order_strays(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/strays/: money that cannot pay the order goes back as it came."""
+    order = _order(number)
+    try:
+        refund.return_strays(order.number, actor=request.user.pk)
+    except CannotRefund as no:
+        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+    else:
+        messages.success(request, _("The refund is on its way."))
+    return redirect("desk_order", number)
+
+
+@require_POST
+@for_staff
+def refund_otherwise(request: HttpRequest, number: str, refund_id: uuid.UUID) -> HttpResponse:
+    """POST /desk/orders/<number>/refunds/<id>/: one that failed went back in another way."""
+    order = _order(number)
+    if refund_id not in {row.refund_id for row in payments.list_refunds(order.order_id)}:
+        raise Http404
+    try:
+        refund.sent_otherwise(str(refund_id), actor=request.user.pk)
+    except CannotRefund as no:
+        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+    except ProviderError:
+        messages.warning(request, _("The provider did not answer. The sweeper goes on asking."))
+    else:
+        messages.success(request, _("Noted: the money went back."))
     return redirect("desk_order", number)
 
 
@@ -151,7 +190,9 @@ def order_clear(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/orders/<number>/clear/: a person has looked, and the order goes on."""
     order = _order(number)
     try:
-        clear_review(order.order_id)
+        clear_review(order.order_id, actor=request.user.pk)
+    except Refused as no:
+        messages.error(request, str(no))
     except ProviderError:
         messages.warning(request, _("The provider did not answer. The sweeper goes on asking."))
     else:

@@ -11,7 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tollkeeper.accounts import queries as accounts
+from tollkeeper.flows import bank
+from tollkeeper.payments import queries as payments
 from tollkeeper.privacy import authorities, breaches, forgetting, holds, minors, requests
+from tollkeeper.sales import queries as sales
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import ROLE
 
@@ -38,7 +41,7 @@ def waiting_for(person: Any, today: dt.date, limit: int = MOST) -> list[tuple[Wa
 
     What is about people's rights is for the role that looks after them.
     """
-    found = list(_letters())
+    found = [*_letters(), *_money(today)]
     if accounts.has_role(person.pk, ROLE):
         found += [*_breaches(), *_requests(), *_cases(), *_orders(today)]
     found.sort(key=lambda one: (one.due_on, one.number))
@@ -50,6 +53,26 @@ def _letters() -> Iterator[Waiting]:
         kind = _("Complaint") if row.complaint else _("Letter")
         url = reverse("desk_ticket", args=[row.number])
         yield Waiting(kind, row.number, url, row.due_at.date(), _("Answer"))
+
+
+def _money(today: dt.date) -> Iterator[Waiting]:
+    """What banks and payers wait for. What has no clock of its own is due today."""
+    for dispute in payments.open_disputes():
+        order = sales.order_by_id(dispute.order_id)
+        if dispute.state == "needs_response":
+            due = dispute.respond_by.date() if dispute.respond_by else today
+            yield Waiting(_("Dispute"), order.number, reverse("desk_money"), due, _("Hand in the evidence"))
+    for refund in payments.refunds_by_hand():
+        order = sales.order_by_id(refund.order_id)
+        yield Waiting(_("Refund"), order.number, reverse("desk_money"), today, _("Send it by transfer"))
+    for refund in payments.failed_refunds(MOST):
+        order = sales.order_by_id(refund.order_id)
+        url = reverse("desk_order", args=[order.number])
+        yield Waiting(_("Refund that failed"), order.number, url, today, _("Try another way"))
+    for row, known, _why in bank.open_transfers()[:MOST]:
+        number = known.number if known else f"#{row.transfer_id}"
+        due = row.booked_on + dt.timedelta(days=7)
+        yield Waiting(_("Transfer"), number, reverse("desk_money"), due, _("Find its order"))
 
 
 def _breaches() -> Iterator[Waiting]:

@@ -166,6 +166,7 @@ _WORDS = {
     "receipt": gettext_lazy("Receipt"),
     "invoice": gettext_lazy("Invoice"),
     "credit_note": gettext_lazy("Credit note"),
+    "debit_note": gettext_lazy("Debit note"),
     # breaches
     "seen": gettext_lazy("Seen by somebody who should not"),
     "gone": gettext_lazy("Data is gone"),
