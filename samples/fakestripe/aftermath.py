@@ -55,14 +55,17 @@ class Aftermath(Bank):
         )
         self.store.put("intent", payment["id"], payment)
         bill["attempt_count"] += 1
-        if hidden["outcome"] in DECLINES | {"declines_later"}:
-            self._decline(payment, "generic_decline")
+        asks = hidden["outcome"] == "3ds_always"  # the bank asks its customer, who is not there
+        if asks or hidden["outcome"] in DECLINES | {"declines_later"}:
+            self._decline(payment, "authentication_required" if asks else "generic_decline")
             tries = hidden.get("tries", 0)
             self.store.put("hidden", sub["id"], {**hidden, "tries": tries + 1})
             last = tries >= len(RETRY_DAYS)
             bill["next_payment_attempt"] = None if last else self.now() + RETRY_DAYS[tries] * 86_400
             self.store.put("invoice", bill["id"], bill)
             self.say("invoice.payment_failed", bill)
+            if asks:
+                self.say("invoice.payment_action_required", bill)
             if last:
                 bill["status"] = "uncollectible"
                 self.store.put("invoice", bill["id"], bill)
@@ -157,6 +160,11 @@ class Aftermath(Bank):
     def _on_open_dispute(self, name: str) -> None:
         if not self.row("charge", name)["refunded"]:  # who has the money back has nothing to dispute
             self.dispute(name)
+
+    def _on_warn(self, name: str) -> None:
+        made = objects.fraud_warning(self.name("issfr"), self.now(), self.row("charge", name))
+        self.store.put("fraud_warning", made["id"], made)
+        self.say("radar.early_fraud_warning.created", made)
 
     def dispute(self, charge: str, reason: str = "fraudulent") -> Row:
         """The payer's bank takes the money back, for the time being."""

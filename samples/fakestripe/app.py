@@ -159,7 +159,8 @@ class Site:
         outcome, problem = ("none", "") if free and form else _outcome(form)
         if problem:
             return self._again(session, problem)
-        if outcome == "3ds":
+        if outcome in ("3ds", "3ds_always"):
+            self.engine.store.put("second", session["id"], {"outcome": outcome})
             return HTMLResponse(pages.second_step(session, self._token(session["id"])), headers=HEADERS)
         return await self._pay(session, outcome)
 
@@ -171,7 +172,8 @@ class Site:
         form = await self._form(request)
         if form.get("answer") != "yes":
             return self._again(session, "not_authenticated")
-        return await self._pay(session, "ok")
+        asked = (self.engine.store.get("second", session["id"]) or {}).get("outcome")
+        return await self._pay(session, asked if asked == "3ds_always" else "ok")
 
     async def bill(self, request: Request) -> Response:
         """GET shows an invoice, POST pays it."""

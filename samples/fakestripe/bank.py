@@ -23,6 +23,8 @@ CARDS = {
     "4000002500003155": "3ds",
     "4000000000000259": "dispute",
     "4000000000000341": "declines_later",
+    "4000002760003184": "3ds_always",
+    "4000000000005423": "fraud_warning",
     "4000000000007726": "refund_pending",
     "4000000000005126": "refund_fails",
 }
@@ -43,6 +45,9 @@ class NotOpen(Exception):
 
 class Bank:
     """Moves money between nobody and nobody. ``tell`` is given each event."""
+
+    base = ""
+    """Where the hosted pages stand."""
 
     def __init__(
         self,
@@ -221,6 +226,8 @@ class Bank:
         self.say("payment_intent.succeeded", payment)
         if outcome == "dispute":
             self.later(DISPUTE_AFTER_S, "open_dispute", made["id"])
+        if outcome == "fraud_warning":
+            self.later(DISPUTE_AFTER_S, "warn", made["id"])
         return made
 
     def _begin(self, session: Row, payment: Row, outcome: str, paid: bool) -> None:
@@ -295,6 +302,7 @@ class Bank:
         span = {"start": item["current_period_start"], "end": item["current_period_end"]}
         text = [{"object": "line_item", "amount": amount, "currency": sub["currency"], "period": span}]
         row = objects.invoice(self.name("in"), self.now(), sub, amount, reason, lines or text)
+        row["hosted_invoice_url"] = f"{self.base}/i/{row['id']}"
         self.store.put("invoice", row["id"], row)
         sub["latest_invoice"] = row["id"]
         self.store.put("subscription", sub["id"], sub)
@@ -318,6 +326,7 @@ class Bank:
         )
         if paid:
             bill.update(status="paid", amount_paid=bill["amount_due"], amount_remaining=0, attempt_count=1)
+            bill["hosted_invoice_url"] = None
             self.store.put("invoice", bill["id"], bill)
             self.say("invoice.paid", bill)
 

@@ -16,9 +16,6 @@ class Declined(BadRequest):
 class Bills(Aftermath):
     """The bank, and the desk where invoices are written."""
 
-    base = ""
-    """Where the hosted pages stand."""
-
     def new_coupon(self, fields: Row) -> Row:
         """A coupon under the id that the shop gives it."""
         name = fields.get("id") or self.name("co")
@@ -96,8 +93,25 @@ class Bills(Aftermath):
             row = self.store.get("invoice", name)
             if row is None or row["status"] != "open":
                 raise NotOpen(name)
+            if row["parent"]:
+                return self._pay_period(row, outcome)
             self._try_bill(row, outcome)
             return bool(row["status"] == "paid")
+
+    def _pay_period(self, row: Row, outcome: str) -> bool:
+        """The payer pays a renewal by hand, being there to answer their bank."""
+        sub = self.row("subscription", row["parent"]["subscription_details"]["subscription"])
+        payment = objects.payment_intent(
+            self.name("pi"), self.now(), row["amount_due"], row["currency"], row["customer"], {}
+        )
+        self.store.put("intent", payment["id"], payment)
+        if outcome in DECLINES | {"declines_later"}:
+            self._decline(payment, "generic_decline")
+            return False
+        self.capture(payment, outcome)
+        self.settle(row, payment, paid=True)
+        self._status(sub, "active")
+        return True
 
     def _bill(self, name: str, status: str) -> Row:
         row = self.store.get("invoice", name)
@@ -120,12 +134,12 @@ class Bills(Aftermath):
         )
         self.store.put("intent", payment["id"], payment)
         row["attempt_count"] += 1
-        if outcome not in DECLINES | {"declines_later", "none", "3ds"}:
+        if outcome not in DECLINES | {"declines_later", "none", "3ds", "3ds_always"}:
             self.capture(payment, outcome)
             row["hosted_invoice_url"] = None
             self.settle(row, payment, paid=True)
             return
-        self._decline(payment, "authentication_required" if outcome == "3ds" else "generic_decline")
+        self._decline(payment, "authentication_required" if outcome.startswith("3ds") else "generic_decline")
         tries = hidden["tries"]
         self.store.put("hidden", row["id"], {**hidden, "tries": tries + 1})
         self.store.put("invoice", row["id"], row)

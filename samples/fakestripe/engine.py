@@ -93,6 +93,7 @@ class Engine:
             *reads("charge", "/v1/charges"),
             *reads("refund", "/v1/refunds"),
             *reads("dispute", "/v1/disputes"),
+            *reads("fraud_warning", "/v1/radar/early_fraud_warnings"),
             *reads("customer", "/v1/customers"),
             *reads("subscription", "/v1/subscriptions"),
             *reads("invoice", "/v1/invoices"),

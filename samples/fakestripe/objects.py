@@ -150,6 +150,20 @@ def dispute(name: str, now: int, paid: Row, reason: str, amount: int) -> Row:
     }
 
 
+def fraud_warning(name: str, now: int, paid: Row) -> Row:
+    """What a card's bank says of a charge before anybody disputes it."""
+    return {
+        "id": name,
+        "object": "radar.early_fraud_warning",
+        "actionable": not paid["refunded"],
+        "charge": paid["id"],
+        "created": now,
+        "fraud_type": "made_with_stolen_card",
+        "livemode": False,
+        "payment_intent": paid["payment_intent"],
+    }
+
+
 def customer(name: str, now: int) -> Row:
     """A customer of whom nothing is known."""
     return {

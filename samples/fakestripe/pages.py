@@ -15,6 +15,8 @@ TEST_CARDS = (
     ("4000 0025 0000 3155", "asks for a second step (3-D Secure)"),
     ("4000 0000 0000 0259", "is paid, then disputed by the bank"),
     ("4000 0000 0000 0341", "can be stored, is declined when charged"),
+    ("4000 0027 6000 3184", "asks for a second step each time"),
+    ("4000 0000 0000 5423", "is paid, then called fraud by its bank"),
     ("4000 0000 0000 7726", "is paid; refunds take a while"),
     ("4000 0000 0000 5126", "is paid; refunds fail"),
 )

@@ -17,7 +17,7 @@ from tollkeeper.delivery.provisioners import Facts
 from tollkeeper.flows import purchase
 from tollkeeper.flows import reconcile as reconciling
 from tollkeeper.payments import queries as payments
-from tollkeeper.payments.models import Attempt, Document, InboxEvent
+from tollkeeper.payments.models import Attempt, Document, InboxEvent, Payer
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import services as sales_verbs
@@ -165,6 +165,42 @@ def test_a_debit_that_fails_lets_the_customer_try_again(till: Till) -> None:
     till.deliver()
     assert order_of(till, number).money == "paid"
     assert sorted(Attempt.objects.values_list("state", flat=True)) == ["failed", "succeeded"]
+
+
+def test_who_left_while_the_bank_was_at_work_hears_that_it_did_not_pay(
+    till: Till,
+    mailoutbox: list,  # type: ignore[type-arg]
+) -> None:
+    customer = accounts.ensure_customer(accounts.create_person("planted@example.org", None))
+    number = till.order(customer)
+    till.pay(number, "debit")
+    till.deliver()
+    assert order_of(till, number).money == "processing"
+    session = till.session(number)
+    hidden = till.engine.store.get("hidden", session) or {}
+    till.engine.store.put("hidden", session, {**hidden, "debit_fails": True})
+    till.engine.bank.advance(60)
+    for _ in range(2):
+        till.deliver()
+        purchase.reconcile(order_of(till, number).order_id)
+    (letter,) = mailoutbox
+    assert "Nothing was charged" in letter.body
+    assert f"/console/orders/{number}/" in letter.body
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_customer_who_was_deleted_at_the_provider_can_buy_again(till: Till, heard: bool) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    payer = Payer.objects.get().reference
+    till.courier.knobs.drop = 0.0 if heard else 1.0
+    till.provider.forget(payer)
+    till.deliver()
+    till.courier.knobs.drop = 0.0
+    assert Payer.objects.exists() is not heard
+    number = till.bought(customer)
+    assert order_of(till, number).status == "delivered"
+    assert not Payer.objects.filter(reference=payer).exists()
 
 
 def test_an_order_expires_after_its_page_is_closed(till: Till) -> None:

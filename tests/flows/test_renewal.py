@@ -142,6 +142,51 @@ def test_grace_ends_in_suspension_then_in_the_end(till: Till) -> None:
     assert Subscription.objects.get().ended_at is not None
 
 
+def test_a_renewal_that_the_bank_wants_to_ask_about_is_paid_by_hand(till: Till, mailoutbox: list) -> None:  # type: ignore[type-arg]
+    customer = accounts.ensure_customer(accounts.create_person("planted@example.org", None))
+    till.bought(customer, "pro")
+    name = plan_of(customer).subscription
+    assert renewal.pay_url(customer, name, "http://shop.invalid/").startswith("http://fakestripe.invalid/p/")
+    outcome(till, "3ds_always")
+    till.engine.bank.advance(32 * DAY)
+    till.deliver()
+    assert plan_of(customer).state == "past_due"
+    assert f"/console/plans/{name}/" in mailoutbox[0].body
+    url = renewal.pay_url(customer, name, "http://shop.invalid/")
+    bill = url.removeprefix("http://fakestripe.invalid/i/")
+    assert not till.engine.bank.pay_bill(bill, "generic_decline")
+    assert till.engine.bank.pay_bill(bill, "ok")
+    till.deliver()
+    assert plan_of(customer).state == "active"
+    assert [p.number for p in periods()] == [0, 1]
+    assert Document.objects.count() == 2
+
+
+def test_suspension_ends_when_it_is_paid(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    outcome(till, "declines_later")
+    till.engine.bank.advance(32 * DAY)
+    till.deliver()
+    till.wake()
+    till.work()
+    assert plan_of(customer).state == "suspended"
+    url = renewal.pay_url(customer, plan_of(customer).subscription, "http://shop.invalid/")
+    assert till.engine.bank.pay_bill(url.rpartition("/")[2], "ok")
+    till.deliver()
+    till.hand_over()
+    assert plan_of(customer).state == "active"
+    assert [p.number for p in periods()] == [0, 1]
+    assert till.spendable(customer) == 200_000
+
+
+def test_nobody_pays_the_plan_of_another(till: Till) -> None:
+    customer = till.customer()
+    till.bought(customer, "pro")
+    with pytest.raises(plans.NoSuchPlan):
+        renewal.pay_url(till.customer(), plan_of(customer).subscription, "http://shop.invalid/")
+
+
 def test_a_cancelled_plan_lasts_to_the_end_of_its_period(till: Till) -> None:
     customer = till.customer()
     till.bought(customer, "pro")

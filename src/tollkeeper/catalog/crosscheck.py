@@ -40,6 +40,10 @@ def _shop(shop: ShopFile, known: Known) -> Iterator[Finding]:
         if name not in known.providers:
             yield _dangling(("payments", "providers", position), "payment provider", name, known.providers)
     yield from _repeated(("payments", "providers"), shop.payments.providers, "provider")
+    bounds = [one.currency for one in shop.payments.refund_warned]
+    yield from _repeated(("payments", "refund_warned"), bounds, "currency")
+    for position, one in enumerate(shop.payments.refund_warned):
+        yield from _fine(("payments", "refund_warned", position, "amount"), str(one.amount), one.currency)
     yield from _tax(shop)
     yield from _currencies(shop)
     yield from _languages(shop, ("brand",), shop.brand.words)
@@ -132,15 +136,18 @@ def _overage_prices(place: Path, overage: Overage, wanted: set[str]) -> Iterator
         yield (*place, "prices"), f"has no price in {currency}, as the plan has", "add one"
     yield from _repeated((*place, "prices"), [p.currency for p in overage.prices], "currency")
     for position, price in enumerate(overage.prices):
-        try:
-            least = money.parse(str(price.amount), price.currency)
-        except money.BadAmount:
-            digits = money.decimals(price.currency)
-            text = f"{price.amount} is finer than {price.currency}"
-            yield (*place, "prices", position, "amount"), text, f"use {digits} decimals"
-        else:
-            if not least:
-                yield (*place, "prices", position, "amount"), "costs nothing", "name a price"
+        here = (*place, "prices", position, "amount")
+        yield from _fine(here, str(price.amount), price.currency)
+        if not price.amount:
+            yield here, "costs nothing", "name a price"
+
+
+def _fine(place: Path, amount: str, currency: str) -> Iterator[Finding]:
+    """An amount has no more decimals than its currency."""
+    try:
+        money.parse(amount, currency)
+    except money.BadAmount:
+        yield place, f"{amount} is finer than {currency}", f"use {money.decimals(currency)} decimals"
 
 
 def _supply(shop: ShopFile, here: Path, plan: Plan, known: Known) -> Iterator[Finding]:

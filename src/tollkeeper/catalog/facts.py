@@ -60,6 +60,8 @@ class ShopFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     taglines: dict[str, str] = {}
     """Language → tagline, for all languages but the first."""
     targets: dict[str, TargetTerms] = {}
+    refund_warned: dict[str, int] = {}
+    """Currency → minor units up to which a payment that its bank calls fraud goes back by itself."""
 
     def told_in(self, language: str | None) -> ShopFacts:
         """The same shop with its words in ``language``, where it has them."""

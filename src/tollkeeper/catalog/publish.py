@@ -255,6 +255,9 @@ def shop_facts(
         suspended=shop.suspended,
         taglines={language: words.tagline for language, words in shop.brand.words.items()},
         targets=targets,
+        refund_warned={
+            one.currency: money.parse(str(one.amount), one.currency) for one in shop.payments.refund_warned
+        },
     )
 
 

@@ -252,8 +252,15 @@ class Route(Table):
         return value
 
 
+class Bound(Table):
+    currency: Currency
+    amount: Money
+
+
 class Payments(Table):
     providers: Annotated[list[str], Field(min_length=1)]
+    refund_warned: list[Bound] = []
+    """Up to these sums, what a card's bank warns of as fraud goes back by itself: a dispute costs more."""
 
 
 class Gate(Table):

@@ -94,6 +94,7 @@ urlpatterns = [
     path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
     path("console/plans/<str:number>/pause/", plan.plan_pause, name="console_plan_pause"),
     path("console/plans/<str:number>/overage/", plan.plan_overage, name="console_plan_overage"),
+    path("console/plans/<str:number>/pay/", console_plan.plan_pay, name="console_plan_pay"),
     path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
     path(
         "console/plans/<str:number>/change/<slug:plan>/<slug:price>/",
@@ -135,6 +136,7 @@ urlpatterns = [
         desk_orders.refund_otherwise,
         name="desk_refund_otherwise",
     ),
+    path("desk/orders/<str:number>/trust/", desk_orders.order_trust, name="desk_order_trust"),
     path("desk/orders/<str:number>/strays/", desk_orders.order_strays, name="desk_order_strays"),
     path("desk/orders/<str:number>/enough/", desk_money.transfer_enough, name="desk_order_enough"),
     path("desk/orders/<str:number>/refund/", desk_orders.order_refund, name="desk_order_refund"),

@@ -79,7 +79,8 @@ class RenewalFact:
 class SubscriptionFact:
     """The present truth of a subscription. ``state`` is a word of ``core.states.SUBSCRIPTION``.
 
-    ``order`` is our number of the order that began it, as the provider stored it.
+    ``order`` is our number of the order that began it, as the provider stored it; ``pay_url`` the
+    page on which its newest invoice can be paid by hand, if it is open.
     """
 
     reference: str
@@ -90,6 +91,7 @@ class SubscriptionFact:
     amount_minor: int
     currency: str
     ended_at: dt.datetime | None = None
+    pay_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
+from tollkeeper.flows import fraud
 from tollkeeper.flows.reconcile import reconcile
 from tollkeeper.flows.renewal import look_at_subscription
 from tollkeeper.kit.jobs import Context, Retry, enqueue, job, schedule
@@ -45,7 +46,12 @@ def _look(account: str, located: Located) -> bool:
     )
     if order_id is not None:
         reconcile(order_id)
+        if located.warning:
+            fraud.warned(order_id, account, located.payment)
         known = True
+    if located.payer:
+        with transaction.atomic():
+            known = payments.forget_payer(account, located.payer) or known
     if located.subscription:
         known = look_at_subscription(account, located.subscription, located.invoice) or known
     return known

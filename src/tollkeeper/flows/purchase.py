@@ -27,7 +27,7 @@ from tollkeeper.flows.taxes import tax_for
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.payments import queries as payment_queries
 from tollkeeper.payments import services as payments
-from tollkeeper.payments.providers import Intent, Refused, Started, Unsure
+from tollkeeper.payments.providers import Intent, Missing, Refused, Started, Unsure
 from tollkeeper.payments.registry import get_provider
 from tollkeeper.sales import coupons
 from tollkeeper.sales import queries as sales_queries
@@ -226,10 +226,15 @@ def _ask_to_start(intent: Intent, attempt: Any) -> Started:
         return found
     try:
         return provider.start(intent)
+    except Missing:
+        if not intent.payer:
+            raise
+        with transaction.atomic():  # somebody deleted them there, and we have not heard of it
+            payments.forget_payer(attempt.provider, intent.payer)
     except Refused as error:
         if error.code != "idempotency":
             raise
-    # the key was used for something slightly else (our own address changed): look, then take a new key
+    # the key was used for something slightly else (our own address, the payer): look, then take a new one
     if found := provider.find(intent):
         return found
     with transaction.atomic():

@@ -191,6 +191,26 @@ def _send(document_id: int) -> str:
     return "sent" if sent else "nobody"
 
 
+@job("mail_not_collected", purpose="order")
+def mail_not_collected(context: Context, order_id: int) -> None:
+    """A payment that was under way for days did not come: the payer has left long ago and is told."""
+    context.call("send", _tell_not_collected, order_id)
+
+
+def _tell_not_collected(order_id: int) -> str:
+    order = sales_queries.order_by_id(order_id)
+    if order.money != "unpaid":
+        return "settled"
+    language = accounts.language_of(accounts.get_customer(order.customer_id).owner_id)
+    values = {
+        "title": order.title,
+        "amount": show(order.total_minor, order.currency, language),
+        "open": order.lifecycle == "open",
+        "link": f"{settings.PUBLIC_URL}/console/orders/{order.number}/",
+    }
+    return "sent" if account_verbs.write_to(order.customer_id, "not_collected", values) else "nobody"
+
+
 def pdf_of(customer_id: int, number: str, label: str) -> bytes:
     """The PDF of a customer's document; raises ``NoSuchDocument``, ``paper.NoFont``."""
     for receipt in payment_queries.list_documents(customer_id, number):

@@ -90,6 +90,9 @@ def _settle(row: Any, truths: list[Truth], now: dt.datetime) -> None:
         payments.record(attempt, told, order=row.number, now=now)
     facts = payments.facts_of(row.pk)
     settlement = derive(sales.due(row), facts.charges, facts.refunds, facts.disputes)
+    if row.money == "processing" and settlement.money == "unpaid":
+        key = f"mail:not_collected:{row.pk}:{len(facts.charges)}"
+        enqueue("mail_not_collected", key, order_id=row.pk)
     settled = sales.settle(row, settlement, now=now)
     if settled.became_paid:
         coupons.keep(row)

@@ -234,6 +234,19 @@ def portal_url(customer_id: int, back: str) -> str:
         return get_provider(plan.provider).portal(payer, back)
 
 
+def pay_url(customer_id: int, number: str, back: str) -> str:
+    """Where the customer pays an overdue period by hand, also where their bank wants to ask them first.
+
+    Raises ``sales.plans.NoSuchPlan`` and ``ProviderError``.
+    """
+    with transaction.atomic():
+        plans.own_plan(customer_id, number)
+    plan = next(row for row in sales_queries.list_plans(customer_id) if row.subscription == number)
+    with about_customer(customer_id):
+        fact = get_provider(plan.provider).subscription(plan.reference)
+    return fact.pay_url or portal_url(customer_id, back)
+
+
 # ---- what was not paid
 
 

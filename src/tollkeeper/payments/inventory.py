@@ -32,6 +32,7 @@ INVENTORY = {
             "live": Plain("state"),
             "order_matches": Plain("state"),
             "decline": _payment("order", "security"),
+            "warning": _payment("order", "security"),
             "error": Plain("state"),
             "expires_at": Plain("time"),
             "created_at": _payment(),

@@ -19,7 +19,8 @@ class Attempt(models.Model):
     """One try to collect the money of an order. Committed before the provider is asked.
 
     ``generation`` counts the idempotency keys used; a stored failure at the provider is left
-    behind by taking the next one after a look-up. ``state`` per ATTEMPT.
+    behind by taking the next one after a look-up. ``state`` per ATTEMPT. ``warning`` is ``open`` when
+    the card's bank takes the payment for fraud, and ``trusted`` when an operator does not.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -36,6 +37,7 @@ class Attempt(models.Model):
     live = models.BooleanField(default=False)
     order_matches = models.BooleanField(default=True)
     decline = models.CharField(max_length=64, blank=True)
+    warning = models.CharField(max_length=8, blank=True)
     error = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

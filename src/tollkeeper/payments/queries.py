@@ -279,6 +279,18 @@ def failed_refunds(limit: int = 50) -> tuple[RefundView, ...]:
     return tuple(_refund(row) for row in rows.order_by("created_at")[:limit])
 
 
+def warned_orders(limit: int = 50) -> tuple[int, ...]:
+    """Ids of orders whose payment its bank takes for fraud, as long as there is money to give back."""
+    rows = Attempt.objects.filter(warning="open", order__captured_minor__gt=F("order__refunded_minor"))
+    rows = rows.exclude(order__money__in=["disputed", "charged_back"])
+    return tuple(rows.order_by("order_id").values_list("order_id", flat=True).distinct()[:limit])
+
+
+def is_warned(order_id: int) -> bool:
+    """Whether an operator has to look at a warning of fraud."""
+    return Attempt.objects.filter(order_id=order_id, warning="open").exists()
+
+
 def providers_in_use() -> tuple[str, ...]:
     """Names of the providers that hold money of ours, found from one to the next: rows do not count."""
     found: list[str] = []

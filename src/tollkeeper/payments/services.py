@@ -259,6 +259,22 @@ def unanswered(order_id: int, before: dt.datetime) -> tuple[Attempt, ...]:
     return tuple(rows)
 
 
+def forget_payer(provider: str, reference: str) -> bool:
+    """The provider does not know a payer any more; False if we did not either."""
+    return bool(Payer.objects.filter(provider=provider, reference=reference).delete()[0])
+
+
+def note_warning(provider: str, payment: str) -> bool:
+    """The card's bank takes a payment for fraud; False if that is known, or the payment is not ours."""
+    rows = Attempt.objects.filter(provider=provider, payment=payment, warning="")
+    return bool(payment) and bool(rows.update(warning="open"))
+
+
+def trust(order_id: int) -> bool:
+    """An operator does not take an order's payments for fraud; False if nobody did."""
+    return bool(Attempt.objects.filter(order_id=order_id, warning="open").update(warning="trusted"))
+
+
 def take_in(hint: Hint, now: dt.datetime) -> tuple[int, bool]:
     """Keep that an event came; answers (inbox id, True if it was not known)."""
     row, fresh = InboxEvent.objects.get_or_create(

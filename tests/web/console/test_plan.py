@@ -59,6 +59,20 @@ def test_the_card_is_changed_at_the_provider(
     assert "cannot show its page" in client.post(url, follow=True).content.decode()
 
 
+def test_an_overdue_plan_is_paid_by_hand(story: Story, number: str) -> None:
+    client, till = story.client(story.owner), story.till
+    url = reverse("console_plan_pay", args=[number])
+    assert url not in client.get(reverse("console_plan", args=[number])).content.decode()
+    (sub,) = till.engine.store.all("subscription")
+    till.engine.bank.use_card(sub["id"], "declines_later")
+    till.engine.bank.advance(32 * 86_400)
+    till.deliver()
+    page = client.get(reverse("console_plan", args=[number])).content.decode()
+    assert url in page
+    assert "the plan is suspended on" in page
+    assert "/i/in_" in client.post(url)["Location"]
+
+
 def test_a_change_to_the_same_or_to_nothing_is_refused(story: Story, number: str) -> None:
     client = story.client(story.owner)
     same = reverse("console_plan_switch", args=[number, "pro", price_of("pro")])

@@ -112,6 +112,22 @@ def test_a_refund_that_failed_is_a_task_until_it_went_another_way(story: Story) 
     assert desk.post(other).status_code == 404
 
 
+def test_a_warning_of_fraud_is_a_task_with_two_ways(story: Story) -> None:
+    desk, till = story.client(story.staff), story.till
+    till.pay(story.unpaid, "fraud_warning")
+    till.deliver()
+    till.engine.bank.advance(60)
+    till.deliver()
+    assert "Warning of fraud" in desk.get(reverse("desk")).content.decode()
+    page = desk.get(reverse("desk_order", args=[story.unpaid])).content.decode()
+    assert "takes the payment for fraud" in page
+    url = reverse("desk_order_trust", args=[story.unpaid])
+    assert "The money is kept" in desk.post(url, follow=True).content.decode()
+    page = desk.get(reverse("desk_order", args=[story.unpaid])).content.decode()
+    assert "takes the payment for fraud" not in page
+    assert "Warning of fraud" not in desk.get(reverse("desk")).content.decode()
+
+
 def test_the_desk_has_the_unused_part_paid_back(story: Story) -> None:
     desk, till = story.client(story.staff), story.till
     number = till.order(story.customer_id, "pack-10k")

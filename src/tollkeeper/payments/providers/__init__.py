@@ -149,13 +149,19 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """What an event is about, as far as the provider can tell. Empty text: unknown or none."""
+    """What an event is about, as far as the provider can tell. Empty text: unknown or none.
+
+    ``payer`` is one that the provider does not know any more; ``warning`` says that the card's bank
+    takes the payment for fraud.
+    """
 
     order: str = ""
     reference: str = ""
     payment: str = ""
     subscription: str = ""
     invoice: str = ""
+    payer: str = ""
+    warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

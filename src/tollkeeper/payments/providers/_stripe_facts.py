@@ -146,7 +146,8 @@ def subscription_facts(row: Mapping[str, Any]) -> SubscriptionFact:
     item = row["items"]["data"][0]
     currency = row["currency"].upper()
     state = "paused" if row.get("pause_collection") else _SUBSCRIPTIONS.get(row["status"], "active")
-    ended = row.get("ended_at")
+    ended, bill = row.get("ended_at"), row.get("latest_invoice")
+    waits = isinstance(bill, Mapping) and bill["status"] == "open"
     return SubscriptionFact(
         reference=row["id"],
         state=state,
@@ -156,6 +157,7 @@ def subscription_facts(row: Mapping[str, Any]) -> SubscriptionFact:
         amount_minor=from_stripe(item["price"]["unit_amount"] * item.get("quantity", 1), currency),
         currency=currency,
         ended_at=instant(ended) if ended else None,
+        pay_url=bill.get("hosted_invoice_url") or "" if waits else "",
     )
 
 

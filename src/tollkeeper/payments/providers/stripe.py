@@ -253,7 +253,9 @@ class StripeProvider:
 
     def subscription(self, reference: str) -> SubscriptionFact:
         """The present truth of a subscription."""
-        return subscription_facts(plain(self._ask(lambda: self._client.v1.subscriptions.retrieve(reference))))
+        wanted: Any = {"expand": ["latest_invoice"]}
+        row = self._ask(lambda: self._client.v1.subscriptions.retrieve(reference, wanted))
+        return subscription_facts(plain(row))
 
     def cancel(self, reference: str, *, at_end: bool) -> None:
         """End a subscription; one that Stripe does not know any more has ended."""
@@ -382,7 +384,16 @@ class StripeProvider:
             )
         if family == "customer.subscription":
             return Located(subscription=object_id)
-        return Located()
+        if family == "radar.early_fraud_warning":
+            row = plain(self._ask(lambda: v1.radar.early_fraud_warnings.retrieve(object_id)))
+            return Located(payment=ident(row.get("payment_intent")), warning=True)
+        return Located(payer=object_id) if kind == "customer.deleted" and self._gone(object_id) else Located()
+
+    def _gone(self, payer: str) -> bool:
+        try:
+            return bool(plain(self._ask(lambda: self._client.v1.customers.retrieve(payer))).get("deleted"))
+        except Missing:
+            return True
 
 
 def build(options: Mapping[str, Any]) -> StripeProvider:

@@ -89,6 +89,7 @@ def _page(request: HttpRequest, held: PlanView, form: CapForm) -> HttpResponse:
         "choices": _choices(held),
         "form": form,
         "beyond": overage.used_now(held.subscription_id),
+        "grace_ends": held.past_due_at + renewal.GRACE if held.past_due_at else None,
     }
     return render(request, "console/plan.html", values, status=422 if form.is_bound else 200)
 
@@ -172,6 +173,18 @@ def plan_payment(request: HttpRequest, customer_id: int, number: str) -> HttpRes
     _mine(customer_id, number)
     try:
         return redirect(renewal.portal_url(customer_id, request.build_absolute_uri("../")))
+    except ProviderError:
+        messages.warning(request, _("The payment provider cannot show its page now. Please try again."))
+        return redirect("console_plan", number)
+
+
+@require_POST
+@for_customer
+def plan_pay(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /console/plans/<number>/pay/: to the page of the invoice that is overdue."""
+    _mine(customer_id, number)
+    try:
+        return redirect(renewal.pay_url(customer_id, number, request.build_absolute_uri("../")))
     except ProviderError:
         messages.warning(request, _("The payment provider cannot show its page now. Please try again."))
         return redirect("console_plan", number)

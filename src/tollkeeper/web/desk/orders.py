@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from tollkeeper.core import money
 from tollkeeper.core.refusal import Refused
 from tollkeeper.delivery import queries as delivery
-from tollkeeper.flows import bank, refund, unspent
+from tollkeeper.flows import bank, fraud, refund, unspent
 from tollkeeper.flows.reconcile import UNPASSABLE, clear_review, reconcile
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import ProviderError
@@ -59,6 +59,7 @@ def order_page(request: HttpRequest, number: str) -> HttpResponse:
             "transfer_form": TransferForm(auto_id="transfer_%s") if bank.waiting(order) else None,
             "came": bank.part_of(order),
             "strays": refund.strays(order.order_id),
+            "warned": payments.is_warned(order.order_id) and order.captured_minor > order.refunded_minor,
             "passable": order.review not in UNPASSABLE,
             "attempts": payments.list_attempts(order.order_id),
             "documents": payments.list_documents(order.customer_id, order.number),
@@ -127,6 +128,16 @@ def order_refund(request: HttpRequest, number: str) -> HttpResponse:
         messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
     else:
         messages.success(request, _("The refund is on its way."))
+    return redirect("desk_order", number)
+
+
+@require_POST
+@for_staff
+def order_trust(request: HttpRequest, number: str) -> HttpResponse:
+    """POST /desk/orders/<number>/trust/: the bank warns of fraud, and the operator knows better."""
+    order = _order(number)
+    if fraud.trust(order.number, actor=request.user.pk):
+        messages.success(request, _("The money is kept. A dispute may still come."))
     return redirect("desk_order", number)
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tollkeeper.accounts import queries as accounts
-from tollkeeper.flows import bank
+from tollkeeper.flows import bank, fraud
 from tollkeeper.payments import queries as payments
 from tollkeeper.privacy import authorities, breaches, forgetting, holds, minors, requests
 from tollkeeper.sales import queries as sales
@@ -62,6 +62,9 @@ def _money(today: dt.date) -> Iterator[Waiting]:
         if dispute.state == "needs_response":
             due = dispute.respond_by.date() if dispute.respond_by else today
             yield Waiting(_("Dispute"), order.number, reverse("desk_money"), due, _("Hand in the evidence"))
+    for number in fraud.waiting(MOST):
+        url = reverse("desk_order", args=[number])
+        yield Waiting(_("Warning of fraud"), number, url, today, _("Refund it, or keep it"))
     for refund in payments.refunds_by_hand():
         order = sales.order_by_id(refund.order_id)
         yield Waiting(_("Refund"), order.number, reverse("desk_money"), today, _("Send it by transfer"))
