@@ -45,6 +45,7 @@ class LiteLLM(Relay):
     ) -> None:
         super().__init__(admin)
         self.refuses_repeats, self.budget_status = refuses_repeats, budget_status
+        self.archive: dict[str, dict[str, Any]] = {}
 
     def routes(self) -> list[Route]:
         return [
@@ -119,9 +120,10 @@ class LiteLLM(Relay):
             raise Refused(403, "auth_error", "You are not allowed to access this key's info.")
 
         def act(fault: str) -> Response:
-            key = self._find(asked)
+            known = {asked, token_of(asked)} & self.archive.keys()
+            info = self.archive[known.pop()] if known and self._lost(asked) else self._info(self._find(asked))
             shown = asked if request.query_params.get("key") else token_of(asked)
-            return JSONResponse({"key": shown, "info": self._info(key)})
+            return JSONResponse({"key": shown, "info": info})
 
         return await self.do("read", act)
 
@@ -173,6 +175,8 @@ class LiteLLM(Relay):
             if not found:
                 raise Refused(404, "internal_server_error", "{'error': 'No keys found'}")
             for key in found:
+                gone = {"deleted_at": self.stamp(self.now()), "deleted_by": "default_user_id"}
+                self.archive[token_of(key.secret)] = {**self._info(key), **gone, "status": "deleted"}
                 del self.keys[key.id]
             return JSONResponse({"deleted_keys": [*wanted, *aliases]})
 
@@ -224,6 +228,9 @@ class LiteLLM(Relay):
             if asked in (key.secret, token_of(key.secret)):
                 return key
         raise Refused(404, "not_found_error", "Key not found in database")
+
+    def _lost(self, asked: str) -> bool:
+        return all(asked not in (key.secret, token_of(key.secret)) for key in self.keys.values())
 
     def _wanted(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
         wanted = dict(body)  # fields it does not know are dropped without a word

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
@@ -168,7 +167,7 @@ def test_who_was_given_no_secret_is_not_listened_to() -> None:
         target = TargetTerms("there", "x", "http://x.test", "X", resale_allowed=True)
         relay = build(Door(timezone.now, target, "c", Line(None)))
         with pytest.raises(relay_pushes.BadPush) as bad:
-            relay.pushed(*signed({}, secret=webhooks.secret_text(b"")))
+            relay.pushed(*signed({}, secret=webhooks.secret_text(b"")), "")
         assert bad.value.status == 404
 
 
@@ -181,25 +180,25 @@ ALERT = {
 def test_a_budget_alert_of_litellm_makes_us_look_and_is_not_believed() -> None:
     target = TargetTerms("there", "litellm", "http://relay.test", "X", resale_allowed=True)
     relay = litellm.build(Door(timezone.now, target, "c", Line(None), push_secret="pass:word"))
-    head = {"authorization": "Basic " + base64.b64encode(b"tollkeeper:pass:word").decode()}
+    take = relay_pushes.take_push
     row = Delivery.objects.create(
         line_id=1, customer_id=customer(), provisioner="litellm", alias="ord-1", unit="credits", cap=5 * USD,
         state="delivered", target="there", label="tk1-1-1", handle="f" * 64,
     )  # fmt: skip
     body = json.dumps({**ALERT, "token": "f" * 64}).encode()
     with registry.stand_in("there", relay), time_machine.travel(NOW, tick=False):
-        assert relay_pushes.take_push("there", head, body) == relay_pushes.Taken(0, 0, 0, 1)
-        relay_pushes.take_push("there", head, body)
+        assert take("there", {}, body, "pass:word") == relay_pushes.Taken(0, 0, 0, 1)
+        take("there", {}, body, "pass:word")
         assert list(Job.objects.filter(kind="sync_key").values_list("payload", flat=True)) == [
             {"delivery_id": row.pk}
         ], "asked for once in ten seconds, however often it is said"
         assert not Snapshot.objects.exists()
         team = json.dumps({**ALERT, "token": None, "event_group": "team"}).encode()
-        assert relay_pushes.take_push("there", head, team) == relay_pushes.Taken(0, 0, 0, 0)
-        for wrong in ({}, {"authorization": "Basic " + base64.b64encode(b"tollkeeper:no").decode()}):
+        assert take("there", {}, team, "pass:word") == relay_pushes.Taken(0, 0, 0, 0)
+        for wrong in ("", "pass", "pass:w\u00f6rd"):
             with pytest.raises(relay_pushes.BadPush) as bad:
-                relay_pushes.take_push("there", wrong, body)
+                take("there", {}, body, wrong)
             assert bad.value.status == 401
         with pytest.raises(relay_pushes.BadPush) as bad:
-            relay_pushes.take_push("there", head, b"[1]")
+            take("there", {}, b"[1]", "pass:word")
         assert bad.value.status == 400

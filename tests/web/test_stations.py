@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 from pathlib import Path
 
+import pytest
 from django.template import Context, Template
 from django.template.loader import render_to_string
 
 from tests.web.story import Story
+from tollkeeper.flows import progress
 from tollkeeper.sales import queries as sales
 from tollkeeper.web import stations
 
@@ -75,3 +78,24 @@ def test_icons_named_in_menus_and_templates_exist() -> None:
     assert len(named) > 40
     for icon in sorted(named):
         assert "<svg" in Template("{% load lucide %}{% lucide icon %}").render(Context({"icon": icon})), icon
+
+
+@pytest.mark.parametrize("reason", ["", "silent", "not_kept", "stuck", "failed"])
+def test_while_it_is_prepared_the_reason_the_next_try_and_the_end_are_told(
+    story: Story, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    paid = dataclasses.replace(sales.get_order(story.customer_id, story.number), status="preparing")
+    at = dt.datetime(2026, 3, 2, 10, 0, 5, tzinfo=dt.UTC)
+    tries = None if reason == "failed" else at
+    now = progress.Progress(reason, at, None, tries, at + dt.timedelta(minutes=30))
+    monkeypatch.setattr(progress, "of", lambda order: now)
+    station = stations.of(paid)
+    text = str(station.text)
+    assert ("try again by ourselves at 10:00:05 UTC" in text) == (reason not in ("", "failed"))
+    assert ("Mar 2, 10:30 UTC, the whole amount goes back" in text) == (reason != "")
+    assert (station.title == stations._STATIONS["preparing"].title) == (reason == "")
+    assert [step.note for step in stations.steps(paid)][2] == "since Mar 2, 10:00 UTC"
+    assert station.busy == (reason != "failed")
+    assert str(station.text) in render_to_string(
+        "checkout/station.html", {"station": station, "steps": [], "ways": [], "number": "x"}
+    )

@@ -83,20 +83,30 @@ def finish_delivery(delivery_id: int) -> bool:
     if delivery.state != "running":
         return False
     delivery.state = states.step(states.FULFILMENT, delivery.state, "deliver")
-    delivery.delivered_at = timezone.now()
-    delivery.save(update_fields=["state", "delivered_at"])
+    delivery.delivered_at, delivery.error = timezone.now(), ""
+    delivery.save(update_fields=["state", "delivered_at", "error"])
     note(delivery_id, "delivered")
     return True
 
 
 @transaction.atomic
+def hold_up(delivery_id: int, reason: str) -> None:
+    """Say why a hand-over has not come about yet; ``reason`` is a word for operators, never personal."""
+    if Delivery.objects.filter(pk=delivery_id, state="running").update(error=reason[:120]):
+        note(delivery_id, "held up")
+
+
+@transaction.atomic
 def fail_delivery(line_id: int, error: str) -> bool:
-    """Say that a line could not be handed over; ``error`` is a word for operators, never personal."""
+    """Say that a line could not be handed over; ``error`` is a word for operators, never personal.
+
+    What held it up so far, if that is known, says more and stays.
+    """
     delivery = Delivery.objects.select_for_update().filter(line_id=line_id, state="running").first()
     if delivery is None:
         return False
     delivery.state = states.step(states.FULFILMENT, delivery.state, "fail")
-    delivery.error = error[:120]
+    delivery.error = delivery.error or error[:120]
     delivery.save(update_fields=["state", "error"])
     note(delivery.pk, "failed")
     return True

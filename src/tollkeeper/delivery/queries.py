@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from django.db.models import Count, F
+from django.db.models import Count, F, Q
 
 from tollkeeper.core.terms import KeyTerms, decode_key_terms
 from tollkeeper.delivery.caps import cut_under, unspent_units
@@ -29,6 +29,7 @@ from tollkeeper.delivery.relays import (
 from tollkeeper.delivery.snapshots import newer
 
 __all__ = [
+    "NO_ANSWER",
     "DeliveryRow",
     "Desire",
     "KeyRow",
@@ -67,6 +68,10 @@ __all__ = [
     "unspent_units",
     "wish",
 ]
+
+
+NO_ANSWER = "no_answer"
+"""Why a hand-over is held up where nothing is wrong but silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +270,9 @@ def live_keys_by_target() -> dict[str, int]:
 
 
 def failed_deliveries(limit: int = 100) -> list[DeliveryRow]:
-    """Deliveries that an operator has to look at, latest first."""
-    return _deliveries(Delivery.objects.filter(state="failed").order_by("-pk")[:limit])
+    """Deliveries that an operator has to look at, latest first: failed, or held up by more than silence."""
+    wrong = Q(state="failed") | (Q(state="running") & ~Q(error__in=("", NO_ANSWER)))
+    return _deliveries(Delivery.objects.filter(wrong).order_by("-pk")[:limit])
 
 
 def recent_deliveries(limit: int = 100) -> list[DeliveryRow]:

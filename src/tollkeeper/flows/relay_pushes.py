@@ -25,14 +25,16 @@ class Taken:
     asked: int
 
 
-def take_push(target: str, headers: Mapping[str, str], body: bytes, now: dt.datetime | None = None) -> Taken:
+def take_push(
+    target: str, headers: Mapping[str, str], body: bytes, word: str = "", now: dt.datetime | None = None
+) -> Taken:
     """Take a message of a relay. Raises ``relaying.NoTarget``, ``relaying.Refused``, :class:`BadPush`.
 
     It counts as of when it says, and only if nothing as late is known: the same message
     again changes nothing.
     """
     relay = relaying.provisioner(target)
-    push = relay.pushed(headers, body)
+    push = relay.pushed(headers, body, word)
     if relaying.counts_otherwise(target, push.unit):
         log.error("%s counts in %r, which is not what is sold of it", target, push.unit)
         raise BadPush(422, "the unit is not what is sold")

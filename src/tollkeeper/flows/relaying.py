@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 
 from django.utils import timezone
@@ -56,12 +57,29 @@ def provide(context: Context, delivery_id: int, terms: LineTerms, quantity: int)
     taken_over = context.step("intend", _intend, delivery_id, terms.target, units)
     if taken_over:
         anew = all(grant.per == "period" for grant in terms.grants)
-        used = context.call("measure", _measure, delivery_id)
+        with _said_why(delivery_id):
+            used = context.call("measure", _measure, delivery_id)
         context.step("raise", _raise, delivery_id, used, anew)
         return False
-    made = context.call("make", _make, delivery_id)
+    with _said_why(delivery_id):
+        made = context.call("make", _make, delivery_id)
     context.step("keep", _keep, delivery_id, made)
     return True
+
+
+@contextmanager
+def _said_why(delivery_id: int) -> Iterator[None]:
+    """What goes wrong stands at the delivery, too, for its customer and for operators."""
+    try:
+        yield
+    except (ProvisionerError, NoTarget) as error:
+        word = getattr(error, "code", delivery_queries.NO_ANSWER)
+        if isinstance(error, NoTarget):
+            word = "no_target"
+        elif isinstance(error, Mismatch):
+            word = f"{word}: {', '.join(error.fields)}"
+        delivery.hold_up(delivery_id, word)
+        raise
 
 
 def _intend(delivery_id: int, target: str, units: int) -> bool:

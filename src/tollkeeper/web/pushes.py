@@ -34,7 +34,7 @@ def relay_push(request: HttpRequest, target: str) -> HttpResponse:
         return _refuse(400, "The body ended early.")
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        taken = relay_pushes.take_push(target, headers, body)
+        taken = relay_pushes.take_push(target, headers, body, request.GET.get("secret", ""))
     except relay_pushes.BadPush as bad:
         log.warning("a message in the name of %s was refused: %s", target, bad)
         return _refuse(bad.status, f"{str(bad)[0].upper()}{str(bad)[1:]}.")

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tollkeeper.delivery import queries as delivery
+from tollkeeper.flows import progress
 from tollkeeper.sales.queries import OrderView
 
 
@@ -55,8 +57,35 @@ def of(order: OrderView, *, unknown: bool = False, left: bool = False) -> Statio
         name = "unknown"
     elif left and name == "awaiting_payment":
         name = "left"
+    elif name == "preparing":
+        return _preparing(progress.of(order))
     return _STATIONS.get(name, Station(name, _("Order"), _("This order is being looked at."), "info", "warn"))
 
+
+def _preparing(now: progress.Progress) -> Station:
+    if not now.reason:
+        return _STATIONS["preparing"]
+    said = [str(_WHY[now.reason])]
+    if now.next_at is not None and now.reason != "failed":
+        said.append(gettext("We try again by ourselves at %s UTC.") % date_format(now.next_at, "H:i:s"))
+    if now.back_at is not None:
+        said.append(
+            gettext("If it is not there by %s UTC, the whole amount goes back the way it came.")
+            % date_format(now.back_at, "M j, H:i")
+        )
+    title = _("Paid. This takes longer than usual")
+    return Station("preparing", title, " ".join(said), "hourglass", "warn", busy=now.reason != "failed")
+
+
+_WHY = {
+    "silent": _("The place where your key is made does not answer at the moment."),
+    "not_kept": _(
+        "What was made there is not what you bought, so it was stopped and is not handed over. "
+        "A person has been told."
+    ),
+    "stuck": _("Your key cannot be made at the moment. A person has been told."),
+    "failed": _("Your key could not be made. A person has been told."),
+}
 
 _STATIONS = {
     station.name: station
@@ -164,6 +193,8 @@ def steps(order: OrderView) -> list[Step]:
     paid = order.paid_at is not None or order.money in ("paid", "overpaid") or order.total_minor == 0
     delivered = max((line.delivered_at for line in order.lines if line.delivered_at), default=None)
     done = order.status == "delivered"
+    on_its_way = paid and not ended
+    way = progress.of(order) if on_its_way else None
     return [
         Step(_("Ordered"), "done", f"{date_format(order.created_at, stamp)} UTC"),
         Step(
@@ -171,13 +202,24 @@ def steps(order: OrderView) -> list[Step]:
             "done" if paid else "bad" if ended else "now",
             f"{date_format(order.paid_at, stamp)} UTC" if order.paid_at else "",
         ),
-        Step(_("Access prepared"), "done" if done else "now" if paid and not ended else "todo"),
+        Step(
+            _("Access prepared"),
+            "done" if done else "now" if on_its_way else "todo",
+            _prepared(way, done=done) if way is not None else "",
+        ),
         Step(
             _("Delivered"),
             "done" if done else "todo",
             f"{date_format(delivered, stamp)} UTC" if delivered else "",
         ),
     ]
+
+
+def _prepared(way: progress.Progress, *, done: bool) -> str:
+    stamp = "M j, H:i"
+    if done:
+        return f"{date_format(way.prepared_at, stamp)} UTC" if way.prepared_at else ""
+    return gettext("since %s UTC") % date_format(way.began_at, stamp) if way.began_at else ""
 
 
 def ways(order: OrderView, station: Station) -> list[Way]:

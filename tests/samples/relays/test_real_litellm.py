@@ -5,9 +5,14 @@ Runs where ``REAL_LITELLM`` names a folder made by ``tests/services/litellm/inst
 
 from __future__ import annotations
 
+import datetime as dt
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -17,11 +22,15 @@ from tests.samples.asgi import call
 from tests.services import litellm
 from tests.services.litellm import MASTER, RealLiteLLM
 from tests.services.postgres import Postgres
+from tollkeeper.core.terms import TargetTerms
+from tollkeeper.delivery.provisioners import Door, Missing, Pushed, Reply, Wish
+from tollkeeper.delivery.provisioners import litellm as connectors
 
 pytestmark = [
     pytest.mark.skipif(litellm.folder() is None, reason="REAL_LITELLM names no real LiteLLM"),
     pytest.mark.timeout(240),
 ]
+PUSH = "only-the-two-of-them-know"
 WORDS = "Say: " + "word " * 300
 FIELDS = (
     "key_alias",
@@ -35,13 +44,59 @@ FIELDS = (
 )
 
 
+class Ear(ThreadingHTTPServer):
+    """Hears budget alerts: address, headers and body of each."""
+
+    def __init__(self) -> None:
+        heard: list[tuple[str, dict[str, str], bytes]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                heard.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+                self.send_response(200)
+                self.end_headers()
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.heard = heard
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
 @pytest.fixture(scope="module")
-def real(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealLiteLLM]:
+def ear() -> Iterator[Ear]:
+    server = Ear()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def real(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory, ear: Ear) -> Iterator[RealLiteLLM]:
     where = litellm.folder()
     assert where is not None
-    proxy = RealLiteLLM(where, tmp_path_factory.mktemp("litellm"), postgres.create_database("litellm"))
+    webhook = f"http://127.0.0.1:{ear.server_port}/hooks/relays/relay?secret={PUSH}"
+    home, database = tmp_path_factory.mktemp("litellm"), postgres.create_database("litellm")
+    proxy = RealLiteLLM(where, home, database, webhook)
     yield proxy
     proxy.stop()
+
+
+def connector(real: RealLiteLLM) -> Any:
+    def ask(method: str, url: str, *, headers: Any, body: Any = None, query: Any = None) -> Reply:
+        answer = requests.request(method, url, headers=headers, json=body, params=query, timeout=20)
+        return Reply(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content)
+
+    target = TargetTerms("relay", "litellm", real.url, "X", resale_allowed=True)
+    return connectors.build(Door(lambda: dt.datetime.now(dt.UTC), target, MASTER, ask, push_secret=PUSH))
+
+
+def wish(label: str, **more: Any) -> Wish:
+    made = Wish(
+        label, f"sk-tollkeeper-{label}-chosen", "usd", cap=5_000_000, models=("tern-1",),
+        ends_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=30),
+        requests_per_minute=60, tokens_per_minute=40_000, concurrency=8,
+    )  # fmt: skip
+    return replace(made, **more)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +144,7 @@ STEPS: list[tuple[str, str, str, str, Any]] = [
     ("list by alias", "GET", "/key/list?size=10&key_alias=a-1", MASTER, None),
     ("delete", "POST", "/key/delete", MASTER, {"keys": [KEY]}),
     ("chat when deleted", "POST", "/v1/chat/completions", KEY, CHAT),
+    ("info of what was deleted", "GET", f"/key/info?key={KEY}", MASTER, None),
     ("delete again", "POST", "/key/delete", MASTER, {"keys": [KEY]}),
 ]  # fmt: skip
 
@@ -105,7 +161,8 @@ def facts(body: Any) -> Any:
         }
     found = body.get("info", body)
     shown = {name: found.get(name) for name in FIELDS if name in found}
-    return {**shown, "blocked": bool(shown.get("blocked")), "key": body.get("key", "")[:12]}
+    gone = bool(found.get("deleted_at"))
+    return {**shown, "blocked": bool(shown.get("blocked")), "key": body.get("key", "")[:12], "gone": gone}
 
 
 def test_the_whole_life_of_a_key(real: RealLiteLLM, stand_in: LiteLLM) -> None:
@@ -138,3 +195,43 @@ def test_spend_shows_up_late(real: RealLiteLLM) -> None:
         time.sleep(0.25)
     assert seen[0] == 0, "at once it is not there yet"
     assert seen[-1] == pytest.approx(0.0006025)
+
+
+def test_the_connector_makes_raises_stops_and_forgets_a_key(real: RealLiteLLM) -> None:
+    ours = connector(real)
+    assert ours.probe().unit == "USD"
+    asked = wish("tkreal-1-1")
+    handed = ours.provide(asked)
+    again = ours.provide(asked)
+    assert (again.handle, again.adopted) == (handed.handle, True)
+    assert ours.differs(ours.read(handed.handle), asked) == ()
+    more = replace(asked, cap=9_000_000, models=("tern-1", "heron-1"), concurrency=4)
+    seen = ours.renew(handed.handle, more)
+    assert ours.differs(seen, more) == ()
+    assert (seen.tokens_per_minute, seen.concurrency, seen.requests_per_minute) == (40_000, 4, 60)
+    chat = {"headers": {"authorization": f"Bearer {handed.secret}"}, "json": CHAT, "timeout": 20}
+    assert requests.post(f"{real.url}/v1/chat/completions", **chat).status_code == 200
+    assert not ours.suspend(handed.handle).enabled
+    assert requests.post(f"{real.url}/v1/chat/completions", **chat).status_code == 401
+    assert ours.resume(handed.handle).enabled
+    assert [one.label for one in ours.list("tkreal-")] == ["tkreal-1-1"]
+    ours.forget(handed.handle)
+    assert list(ours.list("tkreal-")) == []
+    with pytest.raises(Missing):
+        ours.read(handed.handle)
+
+
+def test_a_budget_alert_of_the_real_proxy_is_known_and_names_the_key(real: RealLiteLLM, ear: Ear) -> None:
+    ours = connector(real)
+    handed = ours.provide(wish("tkreal-2-1", cap=1_000))
+    ask = {**CHAT, "messages": [{"role": "user", "content": WORDS}]}
+    headers = {"authorization": f"Bearer {handed.secret}"}
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(handed.handle.encode() in body for *_, body in ear.heard):
+        requests.post(f"{real.url}/v1/chat/completions", headers=headers, json=ask, timeout=20)
+        time.sleep(0.25)
+    said = [
+        ours.pushed(headers, body, parse_qs(urlsplit(path).query)["secret"][0])
+        for path, headers, body in ear.heard
+    ]
+    assert (Pushed(handed.handle),) in [one.keys for one in said]

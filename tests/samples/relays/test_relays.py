@@ -230,7 +230,10 @@ def test_litellm_key_life() -> None:
     assert listed["total_count"] == 1
     assert secret not in str(listed)
     assert admin(relay, "POST", "/key/delete", {"keys": [secret]}).json() == {"deleted_keys": [secret]}
-    assert admin(relay, "GET", f"/key/info?key={secret}").status == 404
+    gone = admin(relay, "GET", f"/key/info?key={secret}")
+    assert (gone.status, gone.json()["info"]["status"]) == (200, "deleted"), "answered from an archive"
+    assert admin(relay, "GET", "/key/info?key=sk-never-was-there").status == 404
+    assert make(relay)
 
 
 # --- New API, One API ---

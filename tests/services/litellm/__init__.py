@@ -27,7 +27,7 @@ model_list:
     litellm_params:
       {{model: openai/heron-1, api_base: "{upstream}/v1", api_key: {key},
        input_cost_per_token: 0.000003, output_cost_per_token: 0.000015}}
-general_settings: {{master_key: {master}, proxy_batch_write_at: 1}}
+general_settings: {{master_key: {master}, proxy_batch_write_at: 1, alerting: ["webhook"]}}
 litellm_settings: {{telemetry: false}}
 """
 
@@ -39,9 +39,12 @@ def folder() -> Path | None:
 
 
 class RealLiteLLM:
-    """The proxy on a loopback port, before the LLM stand-in; ``database`` is an empty database's URL."""
+    """The proxy on a loopback port, before the LLM stand-in; ``database`` is an empty database's URL.
 
-    def __init__(self, where: Path, home: Path, database: str) -> None:
+    Its budget alerts go to ``webhook``.
+    """
+
+    def __init__(self, where: Path, home: Path, database: str, webhook: str) -> None:
         self.port, upstream = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         _migrate(where, database)
@@ -55,6 +58,7 @@ class RealLiteLLM:
             **os.environ,
             "PATH": f"{where / 'venv' / 'bin'}:{os.environ['PATH']}",
             "DATABASE_URL": database,
+            "WEBHOOK_URL": webhook,
             "DISABLE_SCHEMA_UPDATE": "true",
             "PRISMA_QUERY_ENGINE_BINARY": str(where / "query-engine"),
             "PRISMA_SCHEMA_ENGINE_BINARY": str(where / "query-engine"),

@@ -286,9 +286,10 @@ class Provisioner(Protocol):
     def list(self, prefix: str) -> Iterator[Seen]:
         """All keys whose label begins so: for the sweeper."""
 
-    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+    def pushed(self, headers: Mapping[str, str], body: bytes, word: str) -> Push:
         """Check and read what the other side says by itself; names of headers are lower case.
 
-        Raises :class:`BadPush`: 401 if it is not by the other side, or not of now, 400 if it
-        cannot be read, 404 if nothing is expected from there.
+        ``word`` is the secret in the address, from those who cannot sign. Raises
+        :class:`BadPush`: 401 if it is not by the other side, or not of now, 400 if it cannot be
+        read, 404 if nothing is expected from there.
         """

@@ -94,7 +94,7 @@ class Relay:
         """See the protocol."""
         raise NotImplementedError
 
-    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+    def pushed(self, headers: Mapping[str, str], body: bytes, word: str) -> Push:
         """See the protocol. Most relays never say anything."""
         raise BadPush(404, "nothing is expected from there")
 

@@ -78,7 +78,7 @@ class GateKey:
         """See the protocol."""
         return self.house.each(prefix)
 
-    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+    def pushed(self, headers: Mapping[str, str], body: bytes, word: str) -> Push:
         """Nobody speaks for our own gate from outside."""
         raise BadPush(404, "nothing is expected from there")
 

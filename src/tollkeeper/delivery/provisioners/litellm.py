@@ -1,13 +1,12 @@
 """Keys at a LiteLLM proxy. We choose secret and alias; what it echoes is not believed, only what it reads.
 
 Options of the target: ``spend_delay_s``, how late spend may show there; ``push_secret``, the
-environment variable with the password by which its budget alerts are known. The proxy is given
-``WEBHOOK_URL=https://tollkeeper:<password>@<shop>/hooks/relays/<target>``.
+environment variable with the secret by which its budget alerts are known. The proxy is given
+``WEBHOOK_URL=https://<shop>/hooks/relays/<target>?secret=<secret>``.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -30,7 +29,6 @@ from tollkeeper.delivery.provisioners import (
 from tollkeeper.delivery.provisioners._relay import Relay, from_usd, instant, to_usd
 
 PAGE = 100
-PUSH_USER = "tollkeeper"
 SPEND_DELAY_S = 60.0
 """Spend is written in batches: every 10 s by default, 60 s is advised (``proxy_batch_write_at``)."""
 
@@ -98,7 +96,10 @@ class LiteLLM(Relay):
         reply = self.ask("GET", "/key/info", query={"key": handle})
         if reply.status == 404:
             raise Missing
-        return self._seen(self._done(reply)["info"], handle)
+        info = self._done(reply)["info"]
+        if info.get("deleted_at"):  # newer releases answer from an archive of deleted keys
+            raise Missing
+        return self._seen(info, handle)
 
     def set_enabled(self, handle: str, *, enabled: bool) -> None:
         """See the base."""
@@ -118,18 +119,17 @@ class LiteLLM(Relay):
         """See the protocol."""
         return (seen for seen in self._pages() if seen.label.startswith(prefix))
 
-    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+    def pushed(self, headers: Mapping[str, str], body: bytes, word: str) -> Push:
         """See the protocol: the proxy's budget alerts (``alerting: ["webhook"]``), which it does not sign.
 
-        The secret comes as the password in the address that the proxy is given. What an alert
-        says of spend is not believed: it makes us look, so that one sent again does no harm.
+        It cannot send a header of ours either, so the secret stands in the address that it is
+        given. What an alert says of spend is not believed: it makes us look, so that one sent
+        again does no harm.
         """
         if not self.door.push_secret:
             raise BadPush(404, "nothing is expected from there")
-        wanted = base64.b64encode(f"{PUSH_USER}:{self.door.push_secret}".encode())
-        given = headers.get("authorization", "").encode().removeprefix(b"Basic ").strip()
-        if not hmac.compare_digest(wanted, given):
-            raise BadPush(401, "the password does not hold")
+        if not hmac.compare_digest(self.door.push_secret.encode(), word.encode()):
+            raise BadPush(401, "the secret in the address does not hold")
         try:
             alert = json.loads(body)
             key = alert["token"] if alert["event_group"] == "key" else None

@@ -122,7 +122,7 @@ class Webhook(Relay):
             if after is None:
                 return
 
-    def pushed(self, headers: Mapping[str, str], body: bytes) -> Push:
+    def pushed(self, headers: Mapping[str, str], body: bytes, word: str) -> Push:
         """See the protocol. What is said is as of ``timestamp``, so saying it again changes nothing."""
         if not self.door.push_secret:
             raise BadPush(404, "nothing is expected from there")

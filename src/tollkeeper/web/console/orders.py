@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows import bank, gifts, unspent
 from tollkeeper.flows.refund import CannotRefund
 from tollkeeper.payments import buyers
@@ -85,7 +84,6 @@ def order_page(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
             "transfer": bank.waiting(order),
             "transfer_offered": bank.offered(order),
             "documents": payments.list_documents(order.customer_id, order.number),
-            "deliveries": [row for line in order.lines if (row := delivery.find_delivery(line.line_id))],
             "returnable_until": unspent.returnable_until(order),
             "returning": unspent.returning(order),
         },

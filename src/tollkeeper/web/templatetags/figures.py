@@ -186,6 +186,27 @@ def words(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_TROUBLES = {
+    "no_answer": gettext_lazy("The relay does not answer"),
+    "mismatch": gettext_lazy("It did not keep what was sold; stopped there"),
+    "dead_key": gettext_lazy("The key that it made does not work"),
+    "credential": gettext_lazy("It does not accept our credential"),
+    "label_taken": gettext_lazy("A key of that name is there already, and is not ours"),
+    "bad_request": gettext_lazy("It refused what we asked"),
+    "egress": gettext_lazy("It is not among the recipients of the policy"),
+    "no_target": gettext_lazy("The shop has no such relay any more"),
+    "gave_up": gettext_lazy("Tried often enough"),
+    "too_late": gettext_lazy("The plan's time was over"),
+}
+
+
+@register.filter
+def trouble(error: str) -> str:
+    """What held a hand-over up, for operators: ``mismatch: cap`` → a sentence, and what follows the colon."""
+    word, colon, rest = error.partition(":")
+    return f"{_TROUBLES[word]}{colon}{rest}" if word in _TROUBLES else error
+
+
 @register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: object) -> str:
     """The current query string with ``changes``; None or empty removes a name."""
