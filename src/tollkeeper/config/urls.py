@@ -94,7 +94,7 @@ urlpatterns = [
     path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
     path("console/plans/<str:number>/pause/", plan.plan_pause, name="console_plan_pause"),
     path("console/plans/<str:number>/overage/", plan.plan_overage, name="console_plan_overage"),
-    path("console/plans/<str:number>/pay/", console_plan.plan_pay, name="console_plan_pay"),
+    path("console/plans/<str:number>/pay/", plan.plan_pay, name="console_plan_pay"),
     path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
     path(
         "console/plans/<str:number>/change/<slug:plan>/<slug:price>/",
