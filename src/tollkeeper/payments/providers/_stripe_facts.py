@@ -147,7 +147,7 @@ def subscription_facts(row: Mapping[str, Any]) -> SubscriptionFact:
     currency = row["currency"].upper()
     state = "paused" if row.get("pause_collection") else _SUBSCRIPTIONS.get(row["status"], "active")
     ended, bill = row.get("ended_at"), row.get("latest_invoice")
-    waits = isinstance(bill, Mapping) and bill["status"] == "open"
+    page = bill.get("hosted_invoice_url") if isinstance(bill, Mapping) and bill["status"] == "open" else ""
     return SubscriptionFact(
         reference=row["id"],
         state=state,
@@ -157,7 +157,7 @@ def subscription_facts(row: Mapping[str, Any]) -> SubscriptionFact:
         amount_minor=from_stripe(item["price"]["unit_amount"] * item.get("quantity", 1), currency),
         currency=currency,
         ended_at=instant(ended) if ended else None,
-        pay_url=bill.get("hosted_invoice_url") or "" if waits else "",
+        pay_url=page or "",
     )
 
 

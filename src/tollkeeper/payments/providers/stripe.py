@@ -34,6 +34,7 @@ from tollkeeper.payments.providers import (
     Unsure,
     _stripe_bills,
     _stripe_lists,
+    _stripe_objects,
 )
 from tollkeeper.payments.providers._stripe_events import read_event
 from tollkeeper.payments.providers._stripe_facts import (
@@ -359,41 +360,8 @@ class StripeProvider:
         )
 
     def locate(self, kind: str, object_id: str) -> Located:
-        """Which order, session, payment or subscription an object belongs to."""
-        family = "refund" if kind.startswith("charge.refund.") else kind.rpartition(".")[0]
-        v1 = self._client.v1
-        if family == "checkout.session":
-            row = plain(self._ask(lambda: v1.checkout.sessions.retrieve(object_id)))
-            return Located(order=row.get("client_reference_id") or "", reference=object_id)
-        if family == "payment_intent":
-            row = plain(self._ask(lambda: v1.payment_intents.retrieve(object_id)))
-            return Located(order=(row.get("metadata") or {}).get("order", ""), payment=object_id)
-        holders: dict[str, Any] = {"charge.dispute": v1.disputes, "refund": v1.refunds, "charge": v1.charges}
-        if family in holders:
-            row = plain(self._ask(lambda: holders[family].retrieve(object_id)))
-            links = row.get("metadata") or {}  # Stripe copies a payment's metadata to its charges
-            return Located(order=links.get("order", ""), payment=ident(row.get("payment_intent")))
-        if family == "invoice":
-            row = plain(self._ask(lambda: v1.invoices.retrieve(object_id)))
-            details = (row.get("parent") or {}).get("subscription_details") or {}
-            links = row.get("metadata") or {}  # of a bill that we wrote ourselves
-            return Located(
-                order=links.get("order", ""),
-                invoice=object_id,
-                subscription=ident(details.get("subscription")),
-            )
-        if family == "customer.subscription":
-            return Located(subscription=object_id)
-        if family == "radar.early_fraud_warning":
-            row = plain(self._ask(lambda: v1.radar.early_fraud_warnings.retrieve(object_id)))
-            return Located(payment=ident(row.get("payment_intent")), warning=True)
-        return Located(payer=object_id) if kind == "customer.deleted" and self._gone(object_id) else Located()
-
-    def _gone(self, payer: str) -> bool:
-        try:
-            return bool(plain(self._ask(lambda: self._client.v1.customers.retrieve(payer))).get("deleted"))
-        except Missing:
-            return True
+        """Which order, session, payment, subscription or payer an object belongs to."""
+        return _stripe_objects.locate(self._client, self._ask, kind, object_id)
 
 
 def build(options: Mapping[str, Any]) -> StripeProvider:
