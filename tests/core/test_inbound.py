@@ -104,3 +104,53 @@ def test_no_header_makes_it_fall(subject: str, sender: str) -> None:
         f"From: {sender}\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=x-nonsense\r\n\r\nx"
     )
     inbound.read_mail(head.encode(errors="replace"))
+
+
+def with_files(*files: tuple[str, bytes, str, str], text: str = "see the files") -> bytes:
+    """A mail with files as (name, content, type, disposition)."""
+    message = email.message.EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ada@example.org", "help@shop.example", "It fails"
+    message.set_content(text)
+    for name, content, kind, disposition in files:
+        main, _, sub = kind.partition("/")
+        message.add_attachment(content, maintype=main, subtype=sub, filename=name, disposition=disposition)
+    return message.as_bytes()
+
+
+def test_files_are_what_people_attached_and_not_what_programs_hang_below() -> None:
+    mail = inbound.read_mail(
+        with_files(
+            ("report.pdf", b"%PDF-1", "application/pdf", "attachment"),
+            ("photo.jpg", b"\xff\xd8\xff" + b"x" * 40_000, "image/jpeg", "inline"),
+            ("logo.png", b"\x89PNG" + b"x" * 900, "image/png", "inline"),
+            ("smime.p7s", b"x", "application/pkcs7-signature", "attachment"),
+            ("meeting.ics", b"BEGIN:VCALENDAR", "text/calendar", "attachment"),
+            ("a/b\u202e.log", b"line", "text/plain", "attachment"),
+        )
+    )
+    assert [file.name for file in mail.files[:2]] == ["report.pdf", "photo.jpg"]
+    assert len(mail.files) == 3
+    assert mail.files[0].content == b"%PDF-1"
+    assert mail.text == "see the files"
+
+
+def test_a_file_that_was_cut_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [(f"{n}.log", b"x" * 3000, "text/plain", "attachment") for n in range(2)]
+    raw_mail = with_files(*files)
+    monkeypatch.setattr(inbound, "MOST_BYTES", len(raw_mail) - 500)
+    whole, cut = inbound.read_mail(raw_mail).files
+    assert whole.content == b"x" * 3000
+    assert cut.content is None
+
+
+def test_a_mail_of_many_parts_is_looked_at_only_so_far() -> None:
+    files = [(f"{n}.log", b"x", "text/plain", "attachment") for n in range(200)]
+    assert len(inbound.read_mail(with_files(*files)).files) < inbound.MOST_PARTS
+
+
+@given(st.binary(max_size=200), st.text(max_size=40))
+def test_no_mail_with_files_breaks_the_reader(content: bytes, name: str) -> None:
+    head = "From: a@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b"
+    head += f'\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename="{name}"\r\n\r\n'
+    for file in inbound.read_mail(head.encode("utf-8", "replace") + content + b"\r\n--b--").files:
+        assert file.content is not None

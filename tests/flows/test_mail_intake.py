@@ -189,3 +189,79 @@ def test_an_imap_mailbox_is_read_through_the_door(tmp_path: Path) -> None:
 def test_an_address_that_cannot_be_is_one_sentence(url: str) -> None:
     with pytest.raises(egress_mailbox.CannotRead):
         mail_intake.read(url)
+
+
+def with_files(*files: tuple[str, bytes], text: str = "It fails like this", **heads: str) -> bytes:
+    message = email.message.EmailMessage()
+    message["From"], message["To"] = f"Ada <{ADA}>", "hello@shop.example"
+    for name, value in heads.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    for name, content in files:
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+    return message.as_bytes()
+
+
+def attached(number: str) -> list[tuple[str, bytes]]:
+    found = tickets.find_thread(number)
+    assert found is not None
+    made = []
+    for message in found[1]:
+        for file in message.files:
+            opened = tickets.find_file(number, file.file_id)
+            assert opened is not None
+            made.append((file.name, opened[1]))
+    return made
+
+
+def test_files_of_a_letter_are_taken_sealed_and_the_rest_is_named(
+    tmp_path: Path, mailoutbox: list[Any]
+) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + b"canary-picture" * 30
+    raw = with_files(
+        ("screen.png", png), ("list.csv", b"card,4111 1111 1111 1111"), ("macro.docm", b"PK"),
+        ("fake.pdf", b"MZ"), ("one.log", b"canary-log"), ("two.log", b"x"), Message_ID="<f1@x>",
+    )  # fmt: skip
+    assert mail_intake.read(maildir(tmp_path, raw)) == {"ticket": 1}
+    (ticket,) = Ticket.objects.all()
+    files = attached(ticket.number)
+    assert [name for name, _ in files] == ["screen.png", "list.csv", "one.log"]
+    assert files[0][1] == png
+    assert b"4111 1111" not in files[1][1], "card numbers are struck out"
+    found = tickets.find_thread(ticket.number)
+    assert found is not None
+    for word in ("macro.docm", "fake.pdf", "two.log", "5 MiB"):
+        assert word in found[1][0].body
+    assert not list(Scanner(["canary-log", "canary-picture"]).scan_database("default"))
+    work()
+    (receipt,) = mailoutbox
+    assert "3 files of your mail could not be taken" in receipt.body
+    assert "macro" not in receipt.body, "names stay sealed"
+
+
+def test_files_come_with_what_is_added_and_are_named_in_the_writers_language(tmp_path: Path) -> None:
+    assert mail_intake.read(maildir(tmp_path, with_files(text="无法登录", Message_ID="<f2@x>"))) == {
+        "ticket": 1
+    }
+    (ticket,) = Ticket.objects.all()
+    more = with_files(
+        ("a.txt", b"more"), ("b.exe", b"MZ"), text="补充", Subject=f"Re: {ticket.number}", Message_ID="<f3@x>"
+    )
+    assert mail_intake.read(maildir(tmp_path, more)) == {"added": 1}
+    assert attached(ticket.number) == [("a.txt", b"more")]
+    found = tickets.find_thread(ticket.number)
+    assert found is not None
+    assert "b.exe" in found[1][-1].body
+    assert "Not taken" not in found[1][-1].body
+
+
+def test_a_request_takes_no_files_and_says_so(tmp_path: Path, mailoutbox: list[Any]) -> None:
+    raw = with_files(
+        ("passport.png", b"\x89PNG\r\n\x1a\n"), text="Please delete my data", Message_ID="<f4@x>"
+    )
+    assert mail_intake.read(maildir(tmp_path, raw)) == {"request": 1}
+    assert Ticket.objects.count() == 0
+    work()
+    (receipt,) = mailoutbox
+    assert "nobody needs to send documents" in receipt.body
+    assert "nobody needs to send documents" in receipt.alternatives[0][0]

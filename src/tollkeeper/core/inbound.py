@@ -1,6 +1,6 @@
 """Reading a mail that somebody wrote to us: who, what about, which words; and what it is to be taken for.
 
-Looks at the first 256 KiB only: a rights request is words, and what hangs below them may be cut.
+What is longer than :data:`MOST_BYTES` is cut, and a file that was cut is not taken for one.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ import email
 import email.policy
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.utils import getaddresses
 from html.parser import HTMLParser
+from itertools import islice
 
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 22 * 1024 * 1024
+"""Three files of 5 MiB as mails carry them, and words."""
+MOST_PARTS = 60
+SMALL_PICTURE = 16 * 1024
+"""Pictures within the words that are smaller are logos below a name, and no files."""
 MAX_TEXT = 9_000
 _REFERENCE = re.compile(r"\b([RT]-[0-9A-F]{10})\b")
 _FORWARDED = re.compile(r"^\s*(fwd?|wg|tr|rv|转发)\s*[:：]", re.IGNORECASE)
@@ -58,6 +63,18 @@ _PRIVACY = re.compile(
 )
 
 
+_NO_FILES = ("application/pkcs7-signature", "application/pgp-signature", "text/calendar", "text/x-amp-html")
+"""What programs hang below a mail by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that hangs below a mail; ``content`` is None where the mail was cut within it."""
+
+    name: str
+    content: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """A mail as far as we look at it. ``machine`` says why it is not a person's letter, else empty."""
@@ -70,6 +87,7 @@ class Inbound:
     machine: str
     references: tuple[str, ...]
     chinese: bool
+    files: tuple[File, ...] = ()
 
 
 class _Text(HTMLParser):
@@ -114,6 +132,30 @@ def _header(message: EmailMessage, name: str) -> str:
         return ""
 
 
+def _files(message: EmailMessage, cut: bool) -> Iterator[File]:
+    """Attached files, and pictures within the words that are no logos; of a cut mail the last is lost."""
+    parts = [part for part in islice(message.walk(), MOST_PARTS) if not part.is_multipart()]
+    for number, part in enumerate(parts):
+        kind, name = part.get_content_type(), _name(part)
+        attached = part.get_content_disposition() == "attachment"
+        picture = part.get_content_maintype() == "image"
+        if kind in _NO_FILES or not (attached or picture or (name and part.get_content_maintype() != "text")):
+            continue
+        raw = part.get_payload(decode=True)
+        content = raw if isinstance(raw, bytes) else b""
+        if not attached and picture and len(content) < SMALL_PICTURE:
+            continue
+        lost = cut and number == len(parts) - 1
+        yield File(name or f"file.{part.get_content_subtype()}", None if lost else content)
+
+
+def _name(part: Message) -> str:
+    try:
+        return " ".join(str(part.get_filename() or "").split())[:200]
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
 def _machine(message: EmailMessage, sender: str) -> str:
     automatic = _header(message, "Auto-Submitted").lower()
     if automatic and automatic != "no":
@@ -151,6 +193,7 @@ def read_mail(raw: bytes, own: Collection[str] = ()) -> Inbound:
         machine,
         tuple(dict.fromkeys(_REFERENCE.findall(f"{subject} {heads}"))),
         bool(re.search(r"[\u4e00-\u9fff]", subject + text)),
+        tuple(_files(message, len(raw) >= MOST_BYTES)),
     )
 
 

@@ -57,7 +57,7 @@ def write(
             complaint=complaint,
             extra=_with_clock(complaint, extra),
         )
-        enqueue("mail_ticket_receipt", f"ticket:{number}:receipt", number=number)
+        enqueue("mail_ticket_receipt", f"ticket:{number}:receipt", number=number, left=extra.left)
     return number
 
 
@@ -88,7 +88,7 @@ def _address(ticket: tickets.TicketRow) -> str | None:
     return tickets.find_contact(ticket.number)
 
 
-def _mail(number: str, template: str, *, with_words: bool) -> None:
+def _mail(number: str, template: str, *, with_words: bool, left: int = 0) -> None:
     """Write to whoever opened the ticket; nothing happens if they are erased meanwhile."""
     found = tickets.find_thread(number)
     if found is None:
@@ -105,6 +105,7 @@ def _mail(number: str, template: str, *, with_words: bool) -> None:
         "due_at": ticket.due_at,
         "link": guest_link(number) if guest else f"{settings.PUBLIC_URL}/console/support/{number}/",
         "guest": guest,
+        "left": left,
         "words": ours[-1] if with_words and guest and ours else "",
     }
     owner = accounts.get_customer(ticket.customer_id).owner_id if ticket.customer_id is not None else None
@@ -115,9 +116,9 @@ def _mail(number: str, template: str, *, with_words: bool) -> None:
 
 
 @job("mail_ticket_receipt", purpose="support")
-def mail_ticket_receipt(context: Context, number: str) -> None:
+def mail_ticket_receipt(context: Context, number: str, left: int = 0) -> None:
     """Confirm that a letter arrived, and until when it is answered."""
-    _mail(number, "ticket_receipt", with_words=False)
+    _mail(number, "ticket_receipt", with_words=False, left=left)
     support.acknowledge(number)
 
 

@@ -4,6 +4,9 @@
     speaks of data or of a right, or is written to the privacy address → a request, with its clock
     anything else                                  → a letter to support
 
+Files that hang below a letter are taken as the contact form takes them (few kinds, small, sealed);
+what is not taken is named to its writer. Nobody needs to send documents with a request.
+
 Robots, lists, our own mails and floods are left in the mailbox, marked as read, and counted.
 """
 
@@ -18,7 +21,8 @@ from collections import Counter
 from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core import inbound
@@ -102,25 +106,65 @@ def _become(letter: Inbound) -> tuple[str, str]:
     """The number of what a mail became, and the word for it."""
     text = letter.text or letter.subject or "-"
     for reference in letter.references:
-        if _add(reference, letter.sender, text):
+        if _add(reference, letter, text):
             return reference, "added"
     kind = inbound.kind_of(letter)
     privacy = policy_queries.get_current().policy.contact.email.lower()
-    language = "zh-hans" if letter.chinese else "en"
+    language = _language(letter)
     if kind is not None or privacy in letter.to:
         words = f"{letter.subject}\n\n{letter.text}".strip()
         number = subject_request.take_in(
             kind or "other", contact=letter.sender, words=words[: requests.MAX_WORDS],
-            regime=inbound.regime_of(letter), channel="mail", language=language,
+            regime=inbound.regime_of(letter), channel="mail", language=language, left=len(letter.files),
         )  # fmt: skip
         return number, "request"
     title = (letter.subject or text.splitlines()[0])[: support.MAX_TITLE].strip()
-    number = helpdesk.write(title, text, contact=letter.sender, extra=support.Extra(language=language))
+    files, left = _files(letter)
+    number = helpdesk.write(
+        title, text + _named(left, language), contact=letter.sender,
+        extra=support.Extra(language=language, files=files, left=len(left)),
+    )  # fmt: skip
     return number, "ticket"
 
 
-def _add(reference: str, sender: str, text: str) -> bool:
+def _language(letter: Inbound) -> str:
+    return "zh-hans" if letter.chinese else "en"
+
+
+def _files(letter: Inbound) -> tuple[tuple[support.CleanFile, ...], list[str]]:
+    """Files that are taken, and the names of those that are not."""
+    taken: list[support.CleanFile] = []
+    left: list[str] = []
+    for file in letter.files:
+        try:
+            if file.content is None or len(taken) == support.MAX_FILES:
+                left.append(file.name)
+            else:
+                taken.append(support.clean_file(file.name, file.content))
+        except support.BadFile:
+            left.append(file.name)
+    return tuple(taken), left
+
+
+def _named(left: list[str], language: str) -> str:
+    """What is written below a letter whose files were not all taken; the names are the writer's own."""
+    if not left:
+        return ""
+    with translation.override(language):
+        said = _(
+            "Not taken from this mail: %(names)s. Taken are up to %(n)d files of %(mib)d MiB: %(kinds)s."
+        )
+        return "\n\n" + said % {
+            "names": ", ".join(left)[:400],
+            "n": support.MAX_FILES,
+            "mib": support.MAX_BYTES // 1024 // 1024,
+            "kinds": ", ".join(support.TYPES),
+        }
+
+
+def _add(reference: str, letter: Inbound, text: str) -> bool:
     """Add words to what they answer, if they come from its writer; False otherwise."""
+    sender = letter.sender
     if reference.startswith("R-"):
         row = requests.find_request(reference)
         if row is None or sender not in _writers(requests.get_words(reference).contact, row.subject):
@@ -135,7 +179,8 @@ def _add(reference: str, sender: str, text: str) -> bool:
     )
     if sender not in _writers(contact, None):
         return False
-    helpdesk.write_back(reference, text)
+    files, left = _files(letter)
+    helpdesk.write_back(reference, text + _named(left, _language(letter)), files)
     return True
 
 

@@ -16,11 +16,11 @@ from tollkeeper.privacy import answering, letters, mandates, policy_queries, req
 REMINDERS = ("half", "most", "over")
 
 
-def write(number: str, event: str) -> bool:
-    """Have the letter of an event written, once; False if it was."""
+def write(number: str, event: str, left: int = 0) -> bool:
+    """Have the letter of an event written, once; False if it was. ``left`` files were not taken."""
     new = letters.owe(number, event)
     if new:
-        enqueue("mail_request", f"request:{number}:{event}", number=number, event=event)
+        enqueue("mail_request", f"request:{number}:{event}", number=number, event=event, left=left)
     return new
 
 
@@ -30,7 +30,7 @@ def link_to(number: str) -> str:
 
 
 @job("mail_request", purpose="legal")
-def mail_request(context: Context, number: str, event: str) -> None:
+def mail_request(context: Context, number: str, event: str, left: int = 0) -> None:
     """Write one letter, note when it went out, and take the step that follows from it."""
     row = requests.find_request(number)
     if row is None or not letters.is_owed(number, event):
@@ -41,7 +41,7 @@ def mail_request(context: Context, number: str, event: str) -> None:
             mail.send(
                 "request_reminder" if event in REMINDERS else f"request_{event}",
                 address,
-                _values(row, event),
+                {**_values(row, event), "left": left},
                 language="" if event in REMINDERS else row.language,
                 reply_to=_team(),
             )

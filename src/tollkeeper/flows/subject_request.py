@@ -36,8 +36,11 @@ def take_in(
     regime: str = "gdpr",
     channel: str = "form",
     language: str = "en",
+    left: int = 0,
 ) -> str:
     """Take a stranger's request in; its number. What reveals nothing is done at once.
+
+    The receipt says that ``left`` files of its mail were not taken.
 
     Behaves the same to its writer whether or not there is an account. Raises ``Refused``.
     """
@@ -48,7 +51,7 @@ def take_in(
         )
         if needs == identity.OPEN:
             _do(number, kind, _owner(contact))
-        write(number, "receipt")
+        write(number, "receipt", left)
     return number
 
 

@@ -55,11 +55,13 @@ class NeedsReason(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What else comes with a letter: its language, until when it must be answered, its files."""
+    """What else comes with a letter: its language, until when it must be answered, its files, and how many
+    were ``left`` out."""
 
     language: str = "en"
     answer_within: dt.timedelta = ANSWER_WITHIN
     files: tuple[CleanFile, ...] = ()
+    left: int = 0
 
 
 NOTHING = Extra()
