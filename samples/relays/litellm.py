@@ -38,6 +38,7 @@ class LiteLLM(Relay):
     """
 
     chat_paths = ("/v1/chat/completions", "/chat/completions")
+    other_forms = ("/v1/responses", "/v1/messages")
     spend_delay_s = 1.0
 
     def __init__(

@@ -43,6 +43,7 @@ class NewAPI(Relay):
         wallet_usd: int = 1_000,
         user: int = 7,
     ) -> None:
+        self.other_forms = () if one else ("/v1/responses", "/v1/messages")
         super().__init__(admin)
         self.one, self.fork, self.quota_per_unit, self.user = one, fork, quota_per_unit, user
         self.wallet = wallet_usd * quota_per_unit

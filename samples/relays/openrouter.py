@@ -25,6 +25,7 @@ class OpenRouter(Relay):
     """The management key cannot call models; sold keys cannot manage."""
 
     chat_paths = ("/api/v1/chat/completions",)
+    other_forms = ("/api/v1/responses", "/api/v1/messages")
 
     def __init__(self, admin: str = "sk-or-v1-demo-management") -> None:
         super().__init__(admin)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from samples.llm import chat, shapes
+from samples.llm import chat, messages, responses, shapes
 from samples.llm import faults as llm_faults
 from samples.llm.app import key_of, read_body
 from samples.llm.shapes import Refused
@@ -27,6 +27,9 @@ PRICES = {
     "heron-1": (3_000_000, 15_000_000),
 }
 """Model → micro-dollars per million tokens in and out."""
+
+
+_FORMS: dict[str, Any] = {"completions": chat, "responses": responses, "messages": messages}
 
 
 @dataclass(slots=True)
@@ -64,6 +67,8 @@ class Relay:
     """The base of all stand-ins. ``admin`` is the secret of whoever runs the shop there."""
 
     chat_paths: tuple[str, ...] = ("/v1/chat/completions",)
+    other_forms: tuple[str, ...] = ()
+    """Paths beside chat's that end in ``responses`` or ``messages``."""
     spend_delay_s = 0.0
     """How long spend stays invisible."""
 
@@ -178,7 +183,8 @@ class Relay:
     async def chat(self, request: Request) -> Response:
         self.flush()
         key = self.find_user(request)
-        asked = chat.read(
+        form = _FORMS[request.url.path.rpartition("/")[2]]
+        asked = form.read(
             await read_body(request), llm_faults.parse(request.headers.get(llm_faults.HEADER, ""))
         )
         if key.models and asked.model not in key.models:
@@ -188,10 +194,10 @@ class Relay:
         cost = -(-(used.prompt * cost_in + used.answer * cost_out) // 1_000_000)
         if not asked.stream:
             self._book(key, cost)
-            return JSONResponse(chat.whole(asked))
+            return JSONResponse(form.whole(asked))
 
         async def stream() -> AsyncIterator[bytes]:
-            for piece in chat.stream(asked):
+            for piece in form.stream(asked):
                 yield piece
             self._book(key, cost)
 
@@ -211,7 +217,7 @@ class Relay:
             Route("/_faults", self._set_faults, methods=["PUT"]),
             Route("/_use", self._set_use, methods=["PUT"]),
             Route("/_clock", self._set_clock, methods=["PUT"]),
-            *(Route(path, self.chat, methods=["POST"]) for path in self.chat_paths),
+            *(Route(path, self.chat, methods=["POST"]) for path in (*self.chat_paths, *self.other_forms)),
         ]
 
     async def _state(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from samples.relays.faults import Fault
-from tests.contracts.test_provisioners import STAGES, USD, Stage, _nowhere, stage, wish
+from tests.contracts.test_provisioners import STAGES, USD, Line, Stage, _nowhere, stage, wish
 from tests.services import operator_system
-from tollkeeper.delivery.provisioners import Mismatch, Provisioner, ProvisionerError
+from tollkeeper.core.terms import TargetTerms
+from tollkeeper.delivery.provisioners import Door, Mismatch, Provisioner, ProvisionerError, litellm, newapi
 
 __all__ = ["stage"]
 
@@ -105,3 +107,14 @@ def test_every_verb_ends_at_the_same_wherever_the_line_is_cut(
         return
     [seen] = stage.provisioner.find("tk-a1b2-7-1")
     assert abs((seen.cap or 0) - (9 if then == "raised" else 5) * USD) <= 1000
+
+
+def test_what_is_served_is_said_by_the_file_unless_the_shop_says_otherwise(stage: Stage) -> None:
+    assert "chat" in stage.provisioner.serves <= {"chat", "responses", "messages"}
+    assert litellm.build(door(serves="chat messages")).serves == {"chat", "messages"}
+    assert newapi.build(door(dialect="oneapi")).serves == {"chat"}
+
+
+def door(**options: str) -> Door:
+    target = TargetTerms("there", "x", "http://relay.test", "X", resale_allowed=True, options=options)
+    return Door(lambda: dt.datetime.now(dt.UTC), target, "c", Line(None))

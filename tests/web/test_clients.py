@@ -46,11 +46,19 @@ def test_python_and_the_shell_can_be_parsed() -> None:
     assert at_gate()["claude-code"].text.count("export ") == 3
 
 
-def test_a_relay_gets_only_what_every_relay_serves() -> None:
+def test_a_relay_gets_what_it_serves() -> None:
     place = clients.at_relay(TERMS, "https://relay.example")
     assert place is not None
     found = [setting.id for setting in clients.settings_for(place, "K", "s")]
     assert found == ["curl", "python", "javascript", "desktop"]
+    place = clients.at_relay(
+        TERMS, "https://relay.example", frozenset({"chat", "messages", "responses", "x"})
+    )
+    assert place is not None
+    every = {setting.id: setting for setting in clients.settings_for(place, "K", "s")}
+    assert list(every) == ["curl", "python", "javascript", "claude-code", "codex", "desktop"]
+    assert 'ANTHROPIC_BASE_URL="https://relay.example"\n' in every["claude-code"].text
+    assert 'base_url = "https://relay.example/v1"' in every["codex"].text
 
 
 def test_a_shop_without_models_has_no_such_programs() -> None:

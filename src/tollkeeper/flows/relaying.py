@@ -172,6 +172,14 @@ def lets_in(target: str, secret: str) -> bool:
         return works is not None and works(secret)
 
 
+def serves(target: str) -> frozenset[str]:
+    """Which forms of calls the keys of a relay can make; see ``Provisioner.serves``."""
+    try:
+        return provisioner(target).serves
+    except (NoTarget, Refused):
+        return frozenset({"chat"})
+
+
 def ask_for_sync(delivery_id: int, now: dt.datetime | None = None) -> bool:
     """Have a key looked at on its customer's wish, or because its relay says so; see ``LOOK_AGAIN``."""
     moment = now or timezone.now()

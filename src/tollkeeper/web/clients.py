@@ -7,6 +7,7 @@ Checked in November 2026 against: developers.openai.com/codex (config.toml; the 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -16,6 +17,7 @@ from tollkeeper.core.terms import GateTerms
 
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 ALL = frozenset({CHAT, RESPONSES, MESSAGES})
+_FORMS = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,10 @@ def at_gate(terms: GateTerms, gate_url: str) -> Place | None:
     return Place(gate_url, paths, model) if paths and model else None
 
 
-def at_relay(terms: GateTerms, base: str) -> Place | None:
-    """A relay as such a place: it serves the models of the shop, in the form that all relays know."""
+def at_relay(terms: GateTerms, base: str, served: Collection[str] = ("chat",)) -> Place | None:
+    """A relay as such a place: it serves the models of the shop, in the forms that it is said to know."""
     model = next((model.name for model in terms.models if model.max_output), "")
-    return Place(base, frozenset({CHAT}), model) if model else None
+    return Place(base, frozenset(_FORMS[word] for word in served if word in _FORMS), model) if model else None
 
 
 def settings_for(place: Place, key: str, shop: str) -> tuple[Setting, ...]:

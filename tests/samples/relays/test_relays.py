@@ -73,6 +73,18 @@ def test_a_sold_key_works_and_costs(relay: Relay) -> None:
     assert key.used == 2 * cost
 
 
+def test_other_forms_cost_the_same(relay: Relay) -> None:
+    secret = make(relay)
+    say = [{"role": "user", "content": "Say: hello"}]
+    bodies = {"responses": {"input": "Say: hello"}, "messages": {"max_tokens": 50, "messages": say}}
+    for path in relay.other_forms:
+        body = {"model": "tern-1", **bodies[path.rpartition("/")[2]]}
+        headers = {"authorization": f"Bearer {secret}"}
+        assert call(relay.app, "POST", path, headers=headers, body=body).status == 200
+        assert call(relay.app, "POST", path, headers={"authorization": "Bearer x"}, body=body).status == 401
+    assert len({cost for _, _, cost in relay.calls}) == min(1, len(relay.other_forms))
+
+
 def test_a_stream_costs_the_same(relay: Relay) -> None:
     secret = make(relay)
     chat(relay, secret)

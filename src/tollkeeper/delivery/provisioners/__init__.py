@@ -249,6 +249,8 @@ class Provisioner(Protocol):
     name: str
     remote: bool
     """False if keys are rows of ours, so that its verbs may run inside a transaction."""
+    serves: frozenset[str]
+    """Forms of calls its keys can make: of ``chat``, ``responses`` (OpenAI), ``messages`` (Anthropic)."""
 
     def probe(self) -> Facts:
         """What the other side can do, now. Raises if it cannot be sold from."""

@@ -38,6 +38,8 @@ class Relay:
     name = ""
     remote = True
     keeps: frozenset[str] = frozenset()
+    serves = frozenset({"chat"})
+    """The target's option ``serves`` (words with blanks between) says otherwise."""
     chooses_secret = False
     reads_secret = False
     step_micro = 1
@@ -47,6 +49,8 @@ class Relay:
         assert door.http is not None
         self.door, self.target, self.clock = door, door.target, door.clock
         self._http = door.http
+        if said := self.target.options.get("serves", ""):
+            self.serves = frozenset(said.split())
 
     # --- what each file says ---
 

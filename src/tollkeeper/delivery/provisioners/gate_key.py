@@ -25,6 +25,8 @@ class GateKey:
 
     name = "gate_key"
     remote = False
+    serves: frozenset[str] = frozenset()
+    """What is called at our own gate, the shop's routes say."""
 
     def __init__(self, house: House) -> None:
         self.house = house

@@ -38,6 +38,7 @@ class LiteLLM(Relay):
 
     name = "litellm"
     keeps = frozenset({"cap", "ends_at", "models", "requests_per_minute", "tokens_per_minute", "concurrency"})
+    serves = frozenset({"chat", "responses", "messages"})
     chooses_secret = True
     reads_secret = True
 

@@ -39,12 +39,15 @@ class NewAPI(Relay):
 
     name = "newapi"
     reads_secret = True
+    serves = frozenset({"chat", "responses", "messages"})
     keeps = frozenset({"cap", "ends_at", "models", "ip_ranges"})
 
     def __init__(self, door: Door) -> None:
         super().__init__(door)
         self.one = self.target.options.get("dialect") == "oneapi"
         self.user = self.target.options.get("user", "")
+        if self.one and "serves" not in self.target.options:
+            self.serves = frozenset({"chat"})
         self._per_unit = 0
 
     def headers(self) -> Mapping[str, str]:

@@ -31,6 +31,7 @@ class OpenRouter(Relay):
 
     name = "openrouter"
     keeps = frozenset({"cap"})
+    serves = frozenset({"chat", "responses", "messages"})
 
     def probe(self) -> Facts:
         """See the protocol."""

@@ -17,6 +17,7 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.keys import KeyText
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery import services as verbs
+from tollkeeper.flows import relaying
 from tollkeeper.web import clients, snippets
 from tollkeeper.web.access import for_customer
 from tollkeeper.web.console import relays
@@ -120,7 +121,7 @@ def key_reveal(request: HttpRequest, customer_id: int, delivery_id: int) -> Http
                 _("This key was shown before and cannot be shown again. Make a new one if it is lost."),
             )
             return redirect("console_keys")
-        return _shown(request, customer_id, mine.key_id, text, base=relays.base_of(mine.target))
+        return _shown(request, customer_id, mine.key_id, text, mine.target)
     if not mine.revealable:
         messages.warning(
             request, _("This key was shown before and cannot be shown again. Make a new one if it is lost.")
@@ -168,11 +169,15 @@ def key_replace(request: HttpRequest, customer_id: int, key_id: int) -> HttpResp
 
 
 def _shown(
-    request: HttpRequest, customer_id: int, key_id: int | None, text: KeyText, base: str = ""
+    request: HttpRequest, customer_id: int, key_id: int | None, text: KeyText, target: str = ""
 ) -> HttpResponse:
     key = delivery.find_key(key_id, customer_id) if key_id else None
     terms = catalog.gate_terms()
-    place = clients.at_relay(terms, base) if base else clients.at_gate(terms, settings.ENV.gate_url)
+    base = relays.base_of(target) if target else ""
+    if base:
+        place = clients.at_relay(terms, base, relaying.serves(target))
+    else:
+        place = clients.at_gate(terms, settings.ENV.gate_url)
     variable = snippets.variable(terms.shop)
     values = {
         "key": key,
