@@ -13,9 +13,13 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import statutory
+from tollkeeper.kit import egress
 from tollkeeper.kit.jobs import Context, enqueue, job, schedule
 from tollkeeper.kit.purposes import OWN, serving
 from tollkeeper.privacy import authorities
+
+RECIPIENT = "authorities"
+"""The recipient of the policy under which a person sees that an authority got data."""
 
 
 def check(number: str, actor: uuid.UUID, *, form: bool, jurisdiction: bool, treaty: bool) -> None:
@@ -64,6 +68,7 @@ def tell_of_authority(context: Context, number: str) -> None:
 @schedule("tell_of_authorities", every_s=6 * 3600, purpose="notice")
 def tell_of_authorities(context: Context) -> None:
     """Write to everybody whose data was given out and who may know: a gag has ended."""
+    authorities.end_of_the_erased(timezone.now())
     for number, subject in authorities.to_be_told(timezone.now().date()):
         context.call(number, _tell, number, subject)
 
@@ -71,5 +76,12 @@ def tell_of_authorities(context: Context) -> None:
 def _tell(number: str, subject: uuid.UUID) -> str:
     customer = accounts.customer_of(subject)
     sent = customer is not None and account_verbs.write_to(customer, "authority_notice", {"number": number})
-    authorities.note_told(number)
+    case = authorities.find_case(number)
+    with transaction.atomic():
+        if case is not None and case.decided_at is not None:  # now they may know, their own list says it too
+            tables, kinds = authorities.scope_of(number)
+            egress.note_disclosure(
+                RECIPIENT, "legal", subject, at=case.decided_at, fields=tables, categories=kinds
+            )
+        authorities.note_told(number, reached=bool(sent))
     return "sent" if sent else "nobody"

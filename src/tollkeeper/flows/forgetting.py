@@ -74,6 +74,8 @@ def _others(subject: uuid.UUID) -> list[tuple[str, str, str]]:
     found = []
     for name in sorted({one.processor for one in egress.received_about(subject)} - asked):
         role = recipients[name].role if name in recipients else "controller"
+        if role == "authority":  # what it got in an inquiry is its own matter (Art. 4(9))
+            continue
         found.append(("contract" if role == "processor" else "letter", name, ""))
     return found
 

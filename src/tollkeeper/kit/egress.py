@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -112,6 +112,28 @@ def pass_message(
     )
     if refusal is not None:
         raise Refused(processor, refusal)
+
+
+def note_disclosure(
+    processor: str,
+    purpose: str,
+    subject: uuid.UUID,
+    *,
+    at: dt.datetime,
+    fields: Iterable[str],
+    categories: Iterable[str],
+) -> None:
+    """Note what a recipient got by another way than this door, such as a file that was handed over."""
+    Disclosure.objects.create(
+        at=at,
+        processor=processor,
+        purpose=purpose,
+        subject=subject,
+        fields=",".join(sorted(fields))[:1000],
+        categories=",".join(sorted(categories))[:600],
+        size=0,
+        outcome="sent",
+    )
 
 
 def stopped(processor: str, purpose: str, subject: uuid.UUID | None) -> str:

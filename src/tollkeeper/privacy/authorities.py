@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import F
 from django.utils import timezone
 
 from tollkeeper.core import states
@@ -15,7 +15,8 @@ from tollkeeper.core.refusal import Refused
 from tollkeeper.kit import audit
 from tollkeeper.privacy import holds
 from tollkeeper.privacy.copying import Part, copy_of
-from tollkeeper.privacy.models import AuthorityCase
+from tollkeeper.privacy.discovery import inventory
+from tollkeeper.privacy.models import AuthorityCase, AuthorityYear
 
 KINDS = ("data", "preserve", "books")
 """Data of a person; a person's data to be kept; the books of a fiscal year."""
@@ -89,12 +90,19 @@ def open_case(  # noqa: PLR0913 - the facts of a demand
                     subject, one, ground="tax_audit" if year else "preservation", reviewer=opened_by,
                     review_on=day, authority=authority, year=year,
                 )  # fmt: skip
+        _count(row, "received", *(["preserved"] if kind == "preserve" else []))
         audit.record(
             "authority.opened",
             actor=audit.person(opened_by),
             object=f"privacy.AuthorityCase:{row.number}",
         )
     return row.number
+
+
+def _count(row: AuthorityCase, *names: str) -> None:
+    """Add to the public counts of the year in which a case was opened."""
+    AuthorityYear.objects.get_or_create(year=row.opened_at.year)
+    AuthorityYear.objects.filter(year=row.opened_at.year).update(**{name: F(name) + 1 for name in names})
 
 
 def _step(number: str, event: str, actor: uuid.UUID) -> AuthorityCase:
@@ -134,8 +142,10 @@ def refuse(number: str, actor: uuid.UUID) -> None:
     """Give nothing. Raises :class:`Refused`."""
     with transaction.atomic():
         row = _step(number, "refuse", actor)
-        row.decided_at = timezone.now()
+        row.decided_at = row.over_at = timezone.now()
         row.save()
+        if row.kind != "preserve":
+            _count(row, "refused")
 
 
 def release(number: str, actor: uuid.UUID) -> list[Part]:
@@ -145,7 +155,9 @@ def release(number: str, actor: uuid.UUID) -> list[Part]:
         if row.kind == "preserve":
             raise Refused("a demand to preserve keeps data and gives none out")
         row.decided_at = timezone.now()
+        row.over_at = None if row.subject_id else row.decided_at
         row.save()
+        _count(row, "released")
     scope = set(row.tables.split(","))
     return [part for part in copy_of(row.subject_id) if part.label in scope] if row.subject_id else []
 
@@ -160,10 +172,26 @@ def to_be_told(today: dt.date) -> list[tuple[str, uuid.UUID]]:
     ]
 
 
-def note_told(number: str) -> None:
-    """The person was told."""
-    AuthorityCase.objects.filter(number=number).update(told_at=timezone.now())
-    audit.record("authority.told", object=f"privacy.AuthorityCase:{number}")
+def note_told(number: str, *, reached: bool = True) -> None:
+    """The person was told, or there was no address to write to (``reached``)."""
+    now = timezone.now()
+    AuthorityCase.objects.filter(number=number).update(told_at=now, over_at=now)
+    note = "" if reached else "no_address"
+    audit.record("authority.told", object=f"privacy.AuthorityCase:{number}", note=note)
+
+
+def end_of_the_erased(now: dt.datetime) -> int:
+    """Released cases whose person is gone before they could be told are over; how many."""
+    rows = AuthorityCase.objects.filter(state="released", subject__isnull=True, over_at__isnull=True)
+    return rows.update(over_at=now)
+
+
+def scope_of(number: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tables of a case and the kinds of data in them; raises ``AuthorityCase.DoesNotExist``."""
+    tables = tuple(filter(None, AuthorityCase.objects.get(number=number).tables.split(",")))
+    known = inventory().models
+    kinds = {one.category for label in tables if label in known for one in known[label].personal.values()}
+    return tables, tuple(sorted(kinds))
 
 
 def waiting() -> list[CaseRow]:
@@ -232,14 +260,10 @@ class YearCount:
 
 def yearly_counts(since: int, until: int) -> list[YearCount]:
     """For the public: every year from ``since`` to ``until``, the newest first, quiet ones too."""
-    found: dict[tuple[int, str], int] = {}
-    rows = AuthorityCase.objects.values_list("opened_at__year", "kind", "state").annotate(n=Count("pk"))
-    for year, kind, state, n in rows:
-        for name in ("received", "preserved" if kind == "preserve" else state):
-            found[year, name] = found.get((year, name), 0) + n
+    rows = {row.year: row for row in AuthorityYear.objects.filter(year__range=(since, until))}
 
     def said(year: int, name: str) -> str:
-        n = found.get((year, name), 0)
+        n = getattr(rows[year], name) if year in rows else 0
         return str(n) if n == 0 or n >= PUBLISH_FROM else f"1–{PUBLISH_FROM - 1}"
 
     names = ("received", "released", "refused", "preserved")

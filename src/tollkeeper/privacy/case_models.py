@@ -105,9 +105,24 @@ class AuthorityCase(models.Model):
     decided_at = models.DateTimeField(null=True)
     gag_until = models.DateField(null=True)
     told_at = models.DateTimeField(null=True)
+    over_at = models.DateTimeField(null=True)
+    """When nothing was left to be done: refused, or given out and the person told."""
 
     def __str__(self) -> str:
         return f"{self.number} ({self.state})"
+
+
+class AuthorityYear(models.Model):
+    """How many demands of one year there were and what came of them: counts, which outlive the cases."""
+
+    year = models.PositiveSmallIntegerField(primary_key=True)
+    received = models.PositiveIntegerField(default=0)
+    released = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    preserved = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"demands of {self.year}"
 
 
 class ErasureReceipt(models.Model):

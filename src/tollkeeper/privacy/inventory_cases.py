@@ -57,7 +57,7 @@ INVENTORY = {
     ),
     "privacy.AuthorityCase": Model(
         path="subject",
-        keep=Keep("requests", since="opened_at"),
+        keep=Keep("requests", since="over_at", note="A gag may last longer than a period."),
         columns={
             "id": Plain("key"),
             "number": _kept(Export.WITHHELD),
@@ -79,8 +79,19 @@ INVENTORY = {
             "decided_at": Plain("time"),
             "gag_until": Plain("time"),
             "told_at": Plain("time"),
+            "over_at": Plain("time"),
         },
         note="Told by a notice of its own, or when the gag ends; hence not in the copy before.",
+    ),
+    "privacy.AuthorityYear": Model(
+        path="nobody: counts of a year",
+        columns={
+            "year": Plain("time"),
+            "received": Plain("count"),
+            "released": Plain("count"),
+            "refused": Plain("count"),
+            "preserved": Plain("count"),
+        },
     ),
     "privacy.ErasureReceipt": Model(
         path="nobody: counts of rows by table",

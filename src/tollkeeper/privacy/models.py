@@ -12,7 +12,7 @@ from django.utils import timezone
 from tollkeeper.core import states
 from tollkeeper.kit import append_only
 from tollkeeper.kit.sealed import SealedTextField
-from tollkeeper.privacy.case_models import AuthorityCase, Hold, MinorReport
+from tollkeeper.privacy.case_models import AuthorityCase, AuthorityYear, Hold, MinorReport
 from tollkeeper.privacy.copy_models import Copy
 from tollkeeper.privacy.correction_models import Correction
 from tollkeeper.privacy.inactivity_models import InactivityNotice
@@ -23,6 +23,7 @@ __all__ = [
     "Arrival",
     "Attestation",
     "AuthorityCase",
+    "AuthorityYear",
     "Breach",
     "BreachNotice",
     "Choice",

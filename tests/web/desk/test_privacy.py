@@ -5,6 +5,7 @@ import re
 import uuid
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -17,12 +18,14 @@ from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.core.refusal import Refused
+from tollkeeper.flows import erasure
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit import egress
 from tollkeeper.kit.job_runner import claim, run
 from tollkeeper.kit.jobs import enqueue
-from tollkeeper.privacy import authorities, forgetting, holds, minors, requests
-from tollkeeper.privacy.models import MinorReport, Request
+from tollkeeper.privacy import authorities, forgetting, holds, minors, requests, retention
+from tollkeeper.privacy.models import AuthorityCase, MinorReport, Request
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"], transaction=True)
 
@@ -177,6 +180,68 @@ def test_whose_data_was_given_out_is_told() -> None:
     assert run(context) == "done"
     assert number in str(mail.outbox[-1].body)
     assert authorities.to_be_told(timezone.now().date()) == []
+    (seen,) = [one for one in egress.received_about(account.pk) if one.processor == "authorities"]
+    assert "support.Message" in seen.fields
+
+
+def test_nothing_of_a_demand_shows_before_its_gag_is_over_and_then_everything_does() -> None:
+    account = child()
+    _, first = operator("first")
+    _, second = operator("second")
+    gag = timezone.now().date() + dt.timedelta(days=4 * 365)
+    number = authorities.open_case(
+        account.pk, authority="A court", country="de", ground="x", kind="data", record_sets=("support",),
+        opened_by=first, gag_until=gag,
+    )  # fmt: skip
+    authorities.check(number, second, form=True, jurisdiction=True, treaty=True)
+    authorities.release(number, first)
+    for days, told in ((-1, False), (0, False), (1, True)):
+        with time_machine.travel(dt.datetime.combine(gag, dt.time(12), dt.UTC) + dt.timedelta(days=days)):
+            retention.run(timezone.now())  # three years are over, the gag is not
+            enqueue("tell_of_authorities", f"t{days}")
+            while context := claim(["tell_of_authorities"]):
+                assert run(context) == "done"
+            sent = [one for one in mail.outbox if number in str(one.body)]
+            listed = [one for one in egress.received_about(account.pk) if one.processor == "authorities"]
+            assert (bool(sent), bool(listed)) == (told, told), days
+
+
+def test_public_counts_outlive_the_cases() -> None:
+    account = child()
+    _, first = operator("first")
+    for kind in ("data", "preserve"):
+        number = authorities.open_case(
+            account.pk, authority="A", country="de", ground="x", kind=kind, record_sets=("support",),
+            opened_by=first,
+        )  # fmt: skip
+        authorities.refuse(number, first)
+    year = timezone.now().year
+    before = authorities.yearly_counts(year, year)
+    with time_machine.travel(timezone.now() + dt.timedelta(days=1200)):
+        retention.run(timezone.now())
+    assert AuthorityCase.objects.count() == 0
+    assert authorities.yearly_counts(year, year) == before
+    (count,) = before
+    assert (count.received, count.refused, count.preserved) == ("1–9", "1–9", "1–9")
+
+
+def test_a_case_of_somebody_erased_before_they_could_be_told_runs_out_too() -> None:
+    account = child()
+    _, first = operator("first")
+    _, second = operator("second")
+    number = authorities.open_case(
+        account.pk, authority="A", country="de", ground="x", kind="data", record_sets=("support",),
+        opened_by=first, gag_until=timezone.now().date() + dt.timedelta(days=30),
+    )  # fmt: skip
+    authorities.check(number, second, form=True, jurisdiction=True, treaty=True)
+    authorities.release(number, first)
+    erasure.erase(account.pk)
+    assert AuthorityCase.objects.get().over_at is None
+    enqueue("tell_of_authorities", "t")
+    context = claim(["tell_of_authorities"])
+    assert context is not None
+    assert run(context) == "done"
+    assert AuthorityCase.objects.get().over_at is not None
 
 
 def test_a_demand_to_preserve_makes_a_hold_that_the_desk_releases() -> None:
