@@ -94,6 +94,7 @@ urlpatterns = [
     path("console/plans/<str:number>/keep/", plan.plan_keep, name="console_plan_keep"),
     path("console/plans/<str:number>/pause/", plan.plan_pause, name="console_plan_pause"),
     path("console/plans/<str:number>/overage/", plan.plan_overage, name="console_plan_overage"),
+    path("console/plans/<str:number>/resume/", plan.plan_resume, name="console_plan_resume"),
     path("console/plans/<str:number>/pay/", plan.plan_pay, name="console_plan_pay"),
     path("console/plans/<str:number>/payment/", plan.plan_payment, name="console_plan_payment"),
     path(

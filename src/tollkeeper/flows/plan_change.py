@@ -19,6 +19,7 @@ from tollkeeper.core.handout import Portion, portions
 from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import MONTHS, Period, prorate
 from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
+from tollkeeper.flows import resuming
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import end_unpaid
 from tollkeeper.flows.taxes import tax_for
@@ -164,9 +165,13 @@ def _each(terms: LineTerms, grant: GrantTerms, by_month: bool) -> int:
 
 @job("apply_change", purpose="order", attempts=40)
 def apply_change(context: Context, order_id: int) -> None:
-    """An upgrade was paid: from the next period on its price is asked for."""
+    """An upgrade was paid: from the next period on its price is asked for. Or the rest of a period was,
+    of a plan that rested: it goes on."""
     change_id = sales_queries.change_of(order_id)
     if change_id is None:
+        return
+    if records.change(change_id).kind == "resume":
+        context.step("take up", resuming.take_up, order_id)
         return
     context.call("push", _push, change_id)
     context.step("apply", _apply, change_id)

@@ -172,7 +172,7 @@ def pause_plan(customer_id: int, number: str) -> None:
     with transaction.atomic():
         row = plans.own_plan(customer_id, number)
         plans.pause(row)
-        _later("push_pause", "pause", row, rests=1)
+        tell_pause(row, rests=True)
 
 
 def unpause_plan(customer_id: int, number: str) -> None:
@@ -180,7 +180,12 @@ def unpause_plan(customer_id: int, number: str) -> None:
     with transaction.atomic():
         row = plans.own_plan(customer_id, number)
         plans.unpause(row)
-        _later("push_pause", "pause", row, rests=0)
+        tell_pause(row, rests=False)
+
+
+def tell_pause(row: Any, *, rests: bool) -> None:
+    """Have the provider told whether a locked subscription rests, after the caller's commit."""
+    _later("push_pause", "pause", row, rests=int(rests))
 
 
 @job("push_pause", purpose="order", attempts=40)

@@ -197,6 +197,8 @@ class SubscriptionPeriod(models.Model):
 class PlanChange(models.Model):
     """Another plan for a subscription: ``upgrade`` when its order is paid, ``downgrade`` with the period.
 
+    ``resume`` is the same plan again, which rested and goes on when its order is paid.
+
     ``state`` is ``requested``, ``applied`` or ``withdrawn``; what was offered is frozen here.
     """
 

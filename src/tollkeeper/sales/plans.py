@@ -25,7 +25,7 @@ class NoSuchPlan(LookupError):
 
 class CannotChange(Exception):
     """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``,
-    ``trialing``, ``ends_soon`` or ``pending``.
+    ``trialing``, ``ends_soon``, ``not_resting`` or ``pending``.
     """
 
     def __init__(self, code: str) -> None:
@@ -114,7 +114,7 @@ def subscribe(order: Order, *, provider: str, renewal: RenewalFact) -> Subscript
     if terms.off is not None:
         _keep_coupon(made, order, terms.off)
     span = Period(-1, begins, anchor) if begins is not None and tries else None
-    _open_period(made, order, span or periods.nth(anchor, made.period, 0), source=renewal.invoice)
+    open_period(made, order, span or periods.nth(anchor, made.period, 0), source=renewal.invoice)
     return made
 
 
@@ -135,9 +135,8 @@ def off_at(subscription: Subscription, starts_at: dt.datetime) -> int:
     return subscription.off_minor if ends_at is None or starts_at < ends_at else 0
 
 
-def _open_period(
-    subscription: Subscription, order: Order, span: Period, *, source: str
-) -> SubscriptionPeriod:
+def open_period(subscription: Subscription, order: Order, span: Period, *, source: str) -> SubscriptionPeriod:
+    """A period is paid for by an order whose lines have no bounds yet, or those of the period; once."""
     row, _ = SubscriptionPeriod.objects.get_or_create(
         subscription=subscription,
         number=span.number,
@@ -197,7 +196,7 @@ def renew(
         terms=subscription.terms,
     )
     if not taken:
-        _open_period(subscription, order, span, source=source)
+        open_period(subscription, order, span, source=source)
     return order, True
 
 
@@ -262,11 +261,7 @@ def off_on_change(subscription: Subscription, other: Offer, starts_at: dt.dateti
 
 def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.datetime) -> PlanChange:
     """Write down a change of a locked subscription; one that waits is replaced."""
-    for waiting in subscription.changes.filter(state="requested"):
-        if waiting.order is not None and waiting.order.money != "unpaid":
-            raise CannotChange("pending")
-        waiting.state = "withdrawn"
-        waiting.save(update_fields=["state"])
+    withdraw_waiting(subscription)
     return PlanChange.objects.create(
         subscription=subscription,
         kind=kind,
@@ -280,6 +275,15 @@ def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.
         tax_bp=other.tax_bp,
         created_at=now,
     )
+
+
+def withdraw_waiting(subscription: Subscription) -> None:
+    """Forget the change that waits. Raises :class:`CannotChange` if its money is on the way."""
+    for waiting in subscription.changes.filter(state="requested"):
+        if waiting.order is not None and waiting.order.money != "unpaid":
+            raise CannotChange("pending")
+        waiting.state = "withdrawn"
+        waiting.save(update_fields=["state"])
 
 
 def order_change(change: PlanChange, line: OrderLine, *, expires_at: dt.datetime, language: str) -> Order:

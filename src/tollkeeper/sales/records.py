@@ -53,6 +53,30 @@ def line(
     )
 
 
+def rest_line(
+    change: PlanChange,
+    *,
+    amount_minor: int,
+    tax_minor: int,
+    terms: str,
+    starts_at: dt.datetime,
+    ends_at: dt.datetime,
+) -> OrderLine:
+    """A line, not stored yet, for the rest of a period of the plan as it is."""
+    return OrderLine(
+        title=change.title,
+        plan=change.plan,
+        plan_version=change.plan_version,
+        price=change.price,
+        amount_minor=amount_minor,
+        tax_minor=tax_minor,
+        tax_bp=change.tax_bp,
+        terms=terms,
+        starts_at=starts_at,
+        ends_at=ends_at,
+    )
+
+
 def change(change_id: int) -> ChangeView:
     """A change of plan; raises ``PlanChange.DoesNotExist``."""
     row = PlanChange.objects.select_related("subscription").get(pk=change_id)

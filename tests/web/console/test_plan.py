@@ -59,6 +59,20 @@ def test_the_card_is_changed_at_the_provider(
     assert "cannot show its page" in client.post(url, follow=True).content.decode()
 
 
+def test_a_plan_that_rested_beyond_its_period_shows_what_going_on_costs(story: Story, number: str) -> None:
+    client, till = story.client(story.owner), story.till
+    client.post(reverse("console_plan_pause", args=[number]))
+    till.deliver()
+    till.age_plan(story.customer_id, 45)
+    url = reverse("console_plan_resume", args=[number])
+    page = client.get(reverse("console_plan", args=[number])).content.decode()
+    assert url in page
+    assert "Go on now for $" in page
+    assert "/c/pay/" in client.post(url)["Location"]
+    client.post(reverse("console_plan_pause", args=[number]))
+    assert "does not rest" in client.post(url, follow=True).content.decode()
+
+
 def test_an_overdue_plan_is_paid_by_hand(story: Story, number: str) -> None:
     client, till = story.client(story.owner), story.till
     url = reverse("console_plan_pay", args=[number])

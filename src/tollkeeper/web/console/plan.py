@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core import money
 from tollkeeper.core.terms import PlanTerms, PriceTerms
-from tollkeeper.flows import overage, plan_change, purchase, renewal
+from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales.plans import CannotChange, NoSuchPlan
@@ -89,6 +89,7 @@ def _page(request: HttpRequest, held: PlanView, form: CapForm) -> HttpResponse:
         "choices": _choices(held),
         "form": form,
         "beyond": overage.used_now(held.subscription_id),
+        "resume": resuming.quote(held.customer_id, held.subscription) if held.state == "paused" else None,
         "grace_ends": held.past_due_at + renewal.GRACE if held.past_due_at else None,
     }
     return render(request, "console/plan.html", values, status=422 if form.is_bound else 200)
@@ -180,6 +181,23 @@ def plan_payment(request: HttpRequest, customer_id: int, number: str) -> HttpRes
 
 @require_POST
 @for_customer
+def plan_resume(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
+    """POST /console/plans/<number>/resume/: a plan that rests goes on at once, for the rest of its period."""
+    _mine(customer_id, number)
+    try:
+        order = resuming.go_on(customer_id, number, language=get_language() or "en")
+        return redirect(purchase.begin_payment(order))
+    except CannotChange as no:
+        messages.error(request, _refusal(no.code))
+    except (purchase.CannotPay, ProviderError):
+        messages.warning(
+            request, _("The payment provider does not answer. Nothing was charged; please try again.")
+        )
+    return redirect("console_plan", number)
+
+
+@require_POST
+@for_customer
 def plan_pay(request: HttpRequest, customer_id: int, number: str) -> HttpResponse:
     """POST /console/plans/<number>/pay/: to the page of the invoice that is overdue."""
     _mine(customer_id, number)
@@ -225,4 +243,5 @@ def _refusal(code: str) -> str:
         "trialing": _("This plan is still being tried; it can change when the trial is over."),
         "ends_soon": _("The period ends within a day: change when the next one has begun."),
         "pending": _("A change is waiting already. Take it back first."),
+        "not_resting": _("This plan does not rest any more."),
     }.get(code, _("This change cannot be made."))
