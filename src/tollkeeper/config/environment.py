@@ -40,6 +40,8 @@ class Environment:
     vies_api: str = ""
     mailbox_url: str = ""
     """Where people write to: ``imaps://user:password@host:993/INBOX`` or ``maildir:/path``."""
+    disk_encrypted: bool = False
+    """Whether the operator says that the disks are encrypted: ``prove`` then has to see it."""
 
     @property
     def keystore(self) -> Path:
@@ -120,7 +122,14 @@ def read() -> Environment:
         mail_from=os.environ.get("TOLLKEEPER_MAIL_FROM", ""),
         vies_api=os.environ.get("TOLLKEEPER_VIES", ""),
         mailbox_url=os.environ.get("TOLLKEEPER_MAILBOX", ""),
+        disk_encrypted=_encrypted(os.environ.get("TOLLKEEPER_DISK", "")),
     )
+
+
+def _encrypted(word: str) -> bool:
+    if word not in ("", "encrypted"):
+        raise BadEnvironment(f"TOLLKEEPER_DISK must be 'encrypted' or empty, not {word!r}")
+    return bool(word)
 
 
 def create_secrets(home: Path) -> None:
