@@ -129,6 +129,29 @@ def test_a_key_that_is_made_while_its_customer_is_stopped_is_born_stopped(shop: 
     assert shop.chat(secret)
 
 
+def test_a_customer_pauses_a_key_and_it_stays_so_when_it_is_raised_or_replaced(shop: Shop) -> None:
+    buyer = customer()
+    sell(buyer)
+    work()
+    one = queries.deliveries(buyer)[0]
+    secret = revealed(buyer)
+    services.pause(one.id, paused=True)
+    services.pause(one.id, paused=True)
+    work()
+    assert not shop.chat(secret)
+    sell(buyer, 3)
+    work()
+    assert not shop.chat(secret)
+    assert all(row.paused for row in queries.deliveries(buyer))
+    relaying.ask_for_replacement(queries.deliveries(buyer)[0].id)
+    work()
+    fresh = revealed(buyer)
+    assert not shop.chat(fresh)
+    services.pause(one.id, paused=False)
+    work()
+    assert shop.chat(fresh)
+
+
 def test_a_dispute_stops_the_key_there_and_a_win_lets_it_go_on(shop: Shop) -> None:
     buyer = customer()
     sell(buyer)

@@ -91,6 +91,7 @@ INVENTORY = {
             "label": Plain("key: an opaque name at the relay"),
             "handle": Plain("key: id at the relay"),
             "hint": _key(),
+            "paused": Plain("state"),
             "digest": _key(export=Export.WITHHELD),
             "attempt": Plain("count"),
             "sealed_choice": Personal(

@@ -23,6 +23,8 @@ from tollkeeper.delivery.models import Delivery, Key, Suspension
 MOST_KEYS = 50
 """Keys a customer can have at once."""
 GONE = ("revoked", "expired")
+PAUSED = "paused"
+"""Reason of a suspension: its customer wants it so for a while."""
 
 
 class NoKey(Exception):

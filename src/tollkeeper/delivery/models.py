@@ -129,6 +129,8 @@ class Delivery(models.Model):
     handle = models.CharField(max_length=200, default="", db_default="")
     hint = models.CharField(max_length=12, default="", db_default="")
     digest = models.BinaryField(max_length=16, null=True)
+    paused = models.BooleanField(default=False, db_default=False)
+    """Its customer has stopped the key at its relay for a while; the same on all lines of a label."""
     attempt = models.IntegerField(default=0, db_default=0)
     sealed_choice = models.TextField(null=True)  # noqa: DJ001 - null: there is none, or not any more
     units = models.BigIntegerField(default=0, db_default=0)

@@ -161,6 +161,7 @@ class DeliveryRow:
     target: str
     handle: str
     hint: str
+    paused: bool
 
 
 def list_keys(customer_id: int, *, gone: bool = True) -> list[KeyRow]:
@@ -313,6 +314,7 @@ def _deliveries(rows: Any) -> list[DeliveryRow]:
             target=row.target,
             handle=row.handle,
             hint=row.hint,
+            paused=row.paused,
         )
         for row in rows.prefetch_related("steps")
     ]

@@ -86,6 +86,7 @@ def intend(delivery_id: int, *, target: str, units: int) -> bool:
     if former is not None:
         delivery.label, delivery.handle, delivery.cap = former.label, former.handle, former.cap
         delivery.attempt, delivery.hint, delivery.digest = former.attempt, former.hint, former.digest
+        delivery.paused = former.paused
     else:
         delivery.cap = units or None
         _choose(delivery)
@@ -240,7 +241,7 @@ def _desire(first: Delivery, chain: list[Delivery], now: dt.datetime, *, stopped
         target=first.target,
         handle=first.handle,
         exists=bool(live),
-        enabled=not stopped and all(row.state != "suspended" for row in live),
+        enabled=not (stopped or first.paused) and all(row.state != "suspended" for row in live),
         wish=_wish(first, chain),
         version=first.wanted,
     )
@@ -304,6 +305,14 @@ def stop_target(name: str, *, stopped: bool) -> int:
     TargetState.objects.get_or_create(name=name, defaults=never)
     TargetState.objects.filter(name=name).update(stopped=stopped)
     return want(Q(target=name, state__in=LIVE))
+
+
+@transaction.atomic
+def pause(delivery_id: int, *, paused: bool) -> None:
+    """Stop a key for a while on its customer's wish, or let it go on."""
+    label = Delivery.objects.values_list("label", flat=True).get(pk=delivery_id)
+    if label and Delivery.objects.filter(label=label).exclude(paused=paused).update(paused=paused):
+        want(Q(label=label))
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from tollkeeper.delivery.handover import (
 )
 from tollkeeper.delivery.keyring import BadWish, Own
 from tollkeeper.delivery.keys import (
+    PAUSED,
     NoKey,
     NothingDelivered,
     create_key,
@@ -43,6 +44,7 @@ from tollkeeper.delivery.relays import (
     keep_made,
     keep_probe,
     lose,
+    pause,
     raise_cap,
     replace,
     seal_made,
@@ -52,6 +54,7 @@ from tollkeeper.delivery.relays import (
 from tollkeeper.delivery.snapshots import keep_snapshot, keep_snapshots
 
 __all__ = [
+    "PAUSED",
     "AlreadyRevealed",
     "BadWish",
     "Gone",
@@ -78,6 +81,7 @@ __all__ = [
     "narrow_key",
     "note",
     "open_delivery",
+    "pause",
     "provide_key",
     "raise_cap",
     "refresh_terms",

@@ -9,6 +9,8 @@ from django.urls import reverse
 from tests.web.story import Story
 from tollkeeper.core.keys import well_formed
 from tollkeeper.delivery import queries as delivery
+from tollkeeper.delivery import services
+from tollkeeper.delivery.models import KeyEntry
 
 
 def shown(text: str) -> str:
@@ -78,3 +80,23 @@ def test_replacing_gives_a_successor(story: Story) -> None:
     answer = client.post(url, {"overlap": "0"})
     assert answer.status_code == 422
     assert "only an active key" in answer.content.decode()
+
+
+def test_a_key_is_paused_and_goes_on(story: Story) -> None:
+    client = story.client(story.owner)
+    entry = KeyEntry.objects.get(pk=story.key_id)
+    assert client.post(reverse("console_key_pause", args=[story.key_id])).status_code == 302
+    entry.refresh_from_db()
+    assert (entry.state, entry.reason) == ("suspended", "paused")
+    text = client.get(reverse("console_keys")).content.decode()
+    assert "Paused" in text
+    assert reverse("console_key_resume", args=[story.key_id]) in text
+    assert reverse("console_key_replace", args=[story.key_id]) not in text, "only what works can be replaced"
+    services.suspend_keys(story.customer_id, "operator")
+    client.post(reverse("console_key_resume", args=[story.key_id]))
+    entry.refresh_from_db()
+    assert (entry.state, entry.reason) == ("suspended", "operator"), "a customer lifts nobody else's reason"
+    text = client.get(reverse("console_keys")).content.decode()
+    assert "Operator" in text
+    foreign = story.client(story.other).post(reverse("console_key_resume", args=[story.key_id]))
+    assert foreign.status_code == 404

@@ -167,3 +167,15 @@ def test_nobody_replaces_somebody_elses_key_or_one_that_is_over(story: Story, so
     Delivery.objects.filter(pk=sold.pk).update(state="revoked")
     assert story.client(story.owner).post(replace_url(sold)).status_code == 404
     assert not Job.objects.filter(kind="replace_key").exists()
+
+
+def test_a_key_is_paused_at_its_relay(story: Story, sold: Delivery) -> None:
+    url = reverse("console_relay_pause", args=[sold.pk])
+    assert story.client(story.other).post(url).status_code == 404
+    assert not Job.objects.filter(kind="align_key").exists()
+    assert url in page(story)
+    assert story.client(story.owner).post(url).status_code == 302
+    assert Job.objects.filter(kind="align_key", state="ready").count() == 1
+    text = page(story)
+    assert "Paused" in text
+    assert reverse("console_relay_resume", args=[sold.pk]) in text

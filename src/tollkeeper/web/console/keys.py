@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.keys import KeyText
@@ -144,6 +144,19 @@ def key_revoke(request: HttpRequest, customer_id: int, key_id: int) -> HttpRespo
             )
         return redirect("console_keys")
     return render(request, "console/key_revoke.html", {"key": key})
+
+
+@require_POST
+@for_customer
+def key_pause(request: HttpRequest, customer_id: int, key_id: int, *, paused: bool) -> HttpResponse:
+    """POST /console/keys/<id>/<pause|resume>/: stop a key for a while, or let it go on."""
+    if delivery.find_key(key_id, customer_id) is None:
+        raise Http404
+    verb = verbs.suspend_keys if paused else verbs.resume_keys
+    verb(customer_id, verbs.PAUSED, key_id=key_id)
+    said = _("Paused. Gates refuse it within two seconds.") if paused else _("It goes on.")
+    messages.success(request, said)
+    return redirect("console_keys")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.delivery import queries as delivery
+from tollkeeper.delivery import services as verbs
 from tollkeeper.flows import relaying
 from tollkeeper.kit.fields import from_micros, to_micros
 from tollkeeper.web.access import for_customer
@@ -98,6 +99,17 @@ def look(request: HttpRequest, customer_id: int, delivery_id: int) -> HttpRespon
         messages.info(request, _("We are asking the relay. Load this page again in a moment."))
     else:
         messages.info(request, _("It was looked at a few seconds ago."))
+    return redirect("console_keys")
+
+
+@require_POST
+@for_customer
+def pause(request: HttpRequest, customer_id: int, delivery_id: int, *, paused: bool) -> HttpResponse:
+    """POST /console/keys/relays/<id>/<pause|resume>/: stop a key there for a while, or let it go on."""
+    _mine(customer_id, delivery_id)
+    verbs.pause(delivery_id, paused=paused)
+    said = _("Its relay is being told to stop it.") if paused else _("Its relay is being told.")
+    messages.success(request, said)
     return redirect("console_keys")
 
 

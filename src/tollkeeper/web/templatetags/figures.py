@@ -132,6 +132,7 @@ _WORDS = {
     "suspended": gettext_lazy("Suspended"),
     "revoked": gettext_lazy("Revoked"),
     "expired": gettext_lazy("Expired"),
+    "plan_over": gettext_lazy("its plan has ended"),
     "live": gettext_lazy("In use"),
     "future": gettext_lazy("To come"),
     "spent": gettext_lazy("Spent"),
