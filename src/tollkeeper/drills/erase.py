@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import random
 import time
 import uuid
@@ -11,11 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.db.models import Sum
 from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.rehearsal import Figure, Outcome, Scene
-from tollkeeper.drills import _people
+from tollkeeper.drills import _people, _processors
 from tollkeeper.drills._kill_points import KillPoints, in_child
 from tollkeeper.drills._people import Person
 from tollkeeper.drills._shop import open_shop
@@ -102,14 +104,24 @@ def _erase_killing(people: list[Person], scene: Scene) -> tuple[int, int, list[f
 
 
 def run(scene: Scene) -> Outcome:
-    """Fill a shop, back it up, erase, search; release the holds, search; restore the backup, search."""
+    """Fill a shop, back it up, erase, search; release the holds, search; restore the backup, search.
+
+    Meanwhile a relay and a payment provider, whose lines are cut, are told to forget whom they knew.
+    """
     open_shop()
+    logging.getLogger("tollkeeper").setLevel(logging.CRITICAL)  # what breaks here is meant to
+    with _processors.others(scene.seed) as there:
+        return _play(scene, there)
+
+
+def _play(scene: Scene, there: _processors.Others) -> Outcome:
     chance = random.Random(scene.seed)  # noqa: S311 - repeatable on purpose
     count, victims, held_count = (14, 8, 2) if scene.quick else (1_000, 100, 10)
     people = []
     for number in range(count):
         scene.say(number, count, "people live")
         people.append(_people.make(number, chance))
+        there.give(people[-1], number)
     gone, others = people[:victims], people[victims:]
     held, review = gone[:held_count], timezone.now().date() + dt.timedelta(days=60)
     orders = [
@@ -122,13 +134,17 @@ def run(scene: Scene) -> Outcome:
     held_rows = {one.subject: _held_rows(one) for one in held}
 
     kills, instants, took = _erase_killing(gone, scene)
+    _processors.tell_all(there)
+    kept_back = held_count - there.holding(held)
     early = _search(gone[held_count:])
     lost = sum(_held_rows(one) != held_rows[one.subject] for one in held)
     for order in orders:
         erasure.release_hold(order)
     while _work():
         pass
+    _processors.tell_all(there)
     hits = _search(gone)
+    untold, elsewhere, asked = _processors.untold(), there.holding(gone), _asked_again()
     unnamed = _people.vault_lost(papers)
     damaged = _damaged(rows, others)
     changed = sum(_people.sums().get(name) != value for name, value in sums.items())
@@ -138,6 +154,8 @@ def run(scene: Scene) -> Outcome:
     call_command("migrate", interactive=False, verbosity=0)
     append_only.install()
     restoring.replay()
+    _processors.tell_all(there)
+    untold, elsewhere = untold + _processors.untold(), elsewhere + there.holding(gone)
     again = _search(gone)
     unnamed += _people.vault_lost(papers)
     damaged += sum(accounts.find_email(one.subject) != one.needles["address"] for one in others)
@@ -160,16 +178,32 @@ def run(scene: Scene) -> Outcome:
         "held_rows_lost": lost,
         "documents": sum(map(len, papers.values())),
         "buyers_lost_from_the_vault": unnamed,
-        "processors_to_tell": Forgetting.objects.count(),
+        "processors_told": Forgetting.objects.filter(state="told").count(),
+        "asked_again": asked + _asked_again(),
+        "processors_untold": untold,
+        "left_elsewhere": elsewhere,
+        "told_in_spite_of_a_hold": kept_back,
+        "others_lost_elsewhere": len(others) - there.holding(others),
         "keys_left": sum(not sealed.destroyed([one.subject]) for one in gone),
         "trail_ok": int(audit.verify_trail().ok),
         "p95_s": round(ordered[int(len(ordered) * 0.95)], 3),
     }
     rows_lost = ("held_rows_lost", "buyers_lost_from_the_vault")
-    bad = ("hits", "sums_changed", "others_damaged", "keys_left", *rows_lost)
-    return Outcome(
-        not any(figures[name] for name in bad) and bool(figures["trail_ok"]) and kills > 0, figures
+    elsewhere_bad = (
+        "processors_untold",
+        "left_elsewhere",
+        "told_in_spite_of_a_hold",
+        "others_lost_elsewhere",
     )
+    bad = ("hits", "sums_changed", "others_damaged", "keys_left", *rows_lost, *elsewhere_bad)
+    played = kills > 0 and figures["processors_told"] and figures["asked_again"]
+    return Outcome(
+        not any(figures[name] for name in bad) and bool(figures["trail_ok"]) and bool(played), figures
+    )
+
+
+def _asked_again() -> int:
+    return int(Forgetting.objects.aggregate(n=Sum("tries"))["n"] or 0)
 
 
 def _held_rows(one: Person) -> dict[str, int]:
