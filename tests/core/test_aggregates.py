@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollkeeper.core import aggregates
 from tollkeeper.core.aggregates import TOTAL, follows, suppress, tabulate
 
 K = 5
@@ -84,3 +85,42 @@ def test_the_judge_sees_what_follows() -> None:
     square = {(r, c) for r in "ab" for c in "xy"}
     assert follows(people, set(people) - square) == frozenset()
     assert suppress({**people, ("a", "x"): 1}, K) >= square
+
+
+PEOPLE = st.dictionaries(st.integers(0, 60), st.integers(0, 10_000), min_size=3, max_size=40)
+
+
+@given(PEOPLE, st.integers(0, 10**9))
+def test_however_much_the_largest_used_the_table_is_the_same(amounts: dict[int, int], more: int) -> None:
+    largest = max(amounts, key=lambda person: (amounts[person], person))
+    facts = [("r", "c", person, amount) for person, amount in amounts.items()]
+    other = [*facts, ("r", "c", largest, more)]
+    one, two = (aggregates.tabulate(some, 2) for some in (facts, other))
+    assert one.cells == two.cells
+
+
+@given(PEOPLE)
+def test_at_least_three_share_the_largest_amount(amounts: dict[int, int]) -> None:
+    top = aggregates.top_of(amounts.values())
+    assert sum(amount >= top for amount in amounts.values()) >= aggregates.PEERS
+    table = aggregates.tabulate([("r", "c", person, amount) for person, amount in amounts.items()], 2)
+    assert table.cells["r", "c"].amount == sum(min(top, amount) for amount in amounts.values())
+    assert table.coded == sum(amount > top for amount in amounts.values())
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 30), st.integers(0, 99)))
+)
+def test_totals_are_still_the_sums_of_their_lines(facts: list[tuple[str, str, int, int]]) -> None:
+    table = aggregates.tabulate(facts, 2)
+    for name in {row for row, *_ in facts}:
+        line = [key for key in table.cells if key[0] == name and key[1] != aggregates.TOTAL]
+        whole = (name, aggregates.TOTAL)
+        if whole in table.cells and len(line) == len({column for _, column, *_ in facts}):
+            assert table.cells[whole].amount == sum(table.cells[key].amount for key in line)
+
+
+def test_of_many_people_the_largest_twentieth_is_coded() -> None:
+    assert aggregates.top_of(range(200)) == 190
+    assert aggregates.top_of([7]) == 7
+    assert aggregates.top_of([9, 7]) == 7

@@ -36,7 +36,15 @@ def stats(
         ]
         made = {"from": str(month.first), "to": str(month.last), "k": table.k, "cells": cells}
         typer.echo(
-            json.dumps({**made, "hidden": len(table.hidden), "objected": month.left_out, "pages": pages})
+            json.dumps(
+                {
+                    **made,
+                    "hidden": len(table.hidden),
+                    "top_coded": table.coded,
+                    "objected": month.left_out,
+                    "pages": pages,
+                }
+            )
         )
         return
     typer.echo(
@@ -48,6 +56,7 @@ def stats(
     typer.echo(
         f"  {len(table.hidden)} cells are hidden; {month.left_out} customers objected and are not counted."
     )
+    typer.echo(f"  {table.coded} amounts that stood out count as much as those below them.")
     typer.echo(f"Pages of {today - dt.timedelta(days=1)}, asked for {table.k} times or more:")
     for page, number in pages.items():
         typer.echo(f"  /{page:<50} {number:>10,}")

@@ -5,6 +5,10 @@ then as many others as it takes that no hidden one follows by subtraction from r
 totals: in each line that has hidden cells there are at least two, together of ``k`` people or
 more, and each of them lies on a circle of hidden cells (an edge of the graph of rows and columns
 that is on no circle is determined by the sums; Gusfield 1988).
+
+Amounts are top-coded before they are summed: in each cell whoever stands out counts as much as
+the :data:`PEERS`-th largest, or as the last of the largest twentieth. However much the largest
+customer used, the table is the same.
 """
 
 from __future__ import annotations
@@ -14,13 +18,16 @@ from dataclasses import dataclass
 
 TOTAL = "*"
 """The name of the line of totals in either dimension; no row or column may be called so."""
+PEERS = 3
+"""So many people at least share the largest amount of a cell."""
+_TOP_SHARE = 20
 
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``people`` counts each person once; ``amount`` is what is summed of them."""
+    """``people`` counts each person once; ``amount`` is what is summed of them, top-coded."""
 
     people: int
     amount: int
@@ -28,11 +35,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What may be shown: ``cells`` with the totals among them, and how many are ``hidden``."""
+    """What may be shown: ``cells`` with the totals among them, which are ``hidden``, and how many amounts
+    were ``coded`` down to those of others."""
 
     k: int
     cells: Mapping[Key, Cell]
     hidden: frozenset[Key]
+    coded: int = 0
 
     @property
     def smallest(self) -> int | None:
@@ -47,24 +56,39 @@ def tabulate(facts: Iterable[tuple[str, str, int, int]], k: int) -> Table:
     """
     if k < 2:
         raise ValueError(f"a threshold of {k} hides nobody")
-    people: dict[Key, set[int]] = {}
-    amounts: dict[Key, int] = {}
-    rows, columns = {TOTAL}, {TOTAL}
+    shares: dict[Key, dict[int, int]] = {}
     for row, column, person, amount in facts:
         if TOTAL in (row, column):
             raise ValueError(f"a line may not be called {TOTAL!r}")
+        cell = shares.setdefault((row, column), {})
+        cell[person] = cell.get(person, 0) + amount
+    people: dict[Key, set[int]] = {}
+    amounts: dict[Key, int] = {}
+    rows, columns = {TOTAL}, {TOTAL}
+    coded = 0
+    for (row, column), cell in shares.items():
         rows.add(row)
         columns.add(column)
+        top = top_of(cell.values())
+        coded += sum(amount > top for amount in cell.values())
+        total = sum(min(amount, top) for amount in cell.values())
         for key in ((row, column), (row, TOTAL), (TOTAL, column), (TOTAL, TOTAL)):
-            people.setdefault(key, set()).add(person)
-            amounts[key] = amounts.get(key, 0) + amount
+            people.setdefault(key, set()).update(cell)
+            amounts[key] = amounts.get(key, 0) + total
     full = {
         (row, column): Cell(len(people.get((row, column), ())), amounts.get((row, column), 0))
         for row in rows
         for column in columns
     }
     hidden = suppress({key: cell.people for key, cell in full.items()}, k)
-    return Table(k, {key: cell for key, cell in sorted(full.items()) if key not in hidden}, hidden)
+    return Table(k, {key: cell for key, cell in sorted(full.items()) if key not in hidden}, hidden, coded)
+
+
+def top_of(amounts: Iterable[int]) -> int:
+    """The most that anybody counts in a cell of these amounts, one for each person."""
+    ordered = sorted(amounts, reverse=True)
+    place = max(PEERS, -(-len(ordered) // _TOP_SHARE))
+    return ordered[min(place, len(ordered)) - 1]
 
 
 def suppress(people: Mapping[Key, int], k: int) -> frozenset[Key]:

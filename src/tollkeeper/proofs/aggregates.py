@@ -58,6 +58,8 @@ def published(ctx: Context) -> Evidence:
         "figures": len(month.table.cells),
         "hidden": len(month.table.hidden),
         "smallest_shown": month.table.smallest,
+        "amounts_top_coded": month.table.coded,
+        "largest_customer_shows": _largest_shows(k),
         "customers_who_objected": month.left_out,
         "tables_attacked": 2 * _ATTACKS,
         "cells_they_hid": hidden,
@@ -70,6 +72,16 @@ def _judge(table: Table, k: int) -> None:
     people = {**dict.fromkeys(table.hidden, 0), **{key: cell.people for key, cell in table.cells.items()}}
     found = aggregates.follows(people, table.cells)
     require(not found, "a hidden figure follows from those that are shown", cells=len(found))
+
+
+def _largest_shows(k: int) -> bool:
+    """Whether a table tells how much the largest customer used: the same people, with one amount changed."""
+    chance = secrets.SystemRandom()
+    facts = [("r", "c", person, chance.randrange(1, 100)) for person in range(2 * k)]
+    tables = [aggregates.tabulate([*facts, ("r", "c", 2 * k, amount)], k) for amount in (1_000, 9_000_000)]
+    shows = tables[0] != tables[1]
+    require(not shows, "a table tells how much the largest customer used")
+    return shows
 
 
 def _attack(k: int) -> int:
