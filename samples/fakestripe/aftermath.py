@@ -137,6 +137,8 @@ class Aftermath(Bank):
         self.say("refund.created", made)
         if slow:
             self.later(REFUND_SETTLES_AFTER_S, "settle_refund", made["id"])
+        else:
+            self.book(made["id"], -amount, made["currency"])
         self.say("charge.refunded", paid)
         return made
 
@@ -152,6 +154,8 @@ class Aftermath(Bank):
         row["status"] = "failed" if outcome == "refund_fails" else "succeeded"
         self.store.put("refund", name, row)
         self._count_refunds(self.row("charge", row["charge"]))
+        if row["status"] == "succeeded":
+            self.book(row["id"], -row["amount"], row["currency"])
         self.say("refund.updated", row)
         self.say("refund.failed" if row["status"] == "failed" else "charge.refund.updated", row)
 
@@ -175,6 +179,7 @@ class Aftermath(Bank):
             paid["disputed"] = True
             self.store_charge(paid)
             self.store.put("dispute", made["id"], made)
+            self.book(made["id"], -amount, paid["currency"])
             self.say("charge.dispute.created", made)
             self.say("charge.dispute.funds_withdrawn", made)
             return made

@@ -62,7 +62,10 @@ def build(base: str, webhook: str, secret: str, home: Path | None = None) -> Sit
     """A site; ``home`` is where its state lives between two starts."""
     store = Store(home / "fakestripe.sqlite3" if home else None)
     courier = Courier(store, secret, poster(webhook) if webhook else None)
-    return Site(Engine(store, base, courier), secret)
+    engine = Engine(store, base, courier)
+    if webhook:
+        engine.listen(webhook)
+    return Site(engine, secret)
 
 
 class Site:

@@ -222,6 +222,7 @@ class Bank:
         )
         self.store.put("intent", payment["id"], payment)
         self.store.put("hidden", payment["id"], {"outcome": outcome})
+        self.book(made["id"], made["amount"], made["currency"])
         self.say("charge.succeeded", made)
         self.say("payment_intent.succeeded", payment)
         if outcome == "dispute":
@@ -229,6 +230,11 @@ class Bank:
         if outcome == "fraud_warning":
             self.later(DISPUTE_AFTER_S, "warn", made["id"])
         return made
+
+    def book(self, source: str, amount: int, currency: str) -> None:
+        """Money moves: a balance transaction."""
+        row = objects.balance_transaction(self.name("txn"), self.now(), source, amount, currency)
+        self.store.put("balance_transaction", row["id"], row)
 
     def _begin(self, session: Row, payment: Row, outcome: str, paid: bool) -> None:
         """Finish a session: a subscription begins, with its first invoice."""

@@ -94,6 +94,8 @@ class Engine:
             *reads("refund", "/v1/refunds"),
             *reads("dispute", "/v1/disputes"),
             *reads("fraud_warning", "/v1/radar/early_fraud_warnings"),
+            *reads("balance_transaction", "/v1/balance_transactions"),
+            *reads("webhook_endpoint", "/v1/webhook_endpoints"),
             *reads("customer", "/v1/customers"),
             *reads("subscription", "/v1/subscriptions"),
             *reads("invoice", "/v1/invoices"),
@@ -188,6 +190,11 @@ class Engine:
             raise BadRequest(f"No such {kind}: '{name}'", "id", "resource_missing")
         return row
 
+    def listen(self, url: str) -> Row:
+        """Post events to an address from now on, as its dashboard would be told."""
+        row = objects.webhook_endpoint("we_1", self.bank.now(), url)
+        return self.store.put("webhook_endpoint", row["id"], row)
+
     def show(self, kind: str, name: str, *expand: str) -> Row:
         """An object as the API shows it, without the way over the API."""
         return self._expanded(self._one(kind, name), [tuple(path.split(".")) for path in expand])
@@ -237,6 +244,11 @@ class Engine:
             if head == "payments" and kind == "invoice":
                 found = self.store.get("invoice_payment", row["id"])
                 shown[head] = objects.listing("/v1/invoice_payments", [found] if found else [])
+            elif isinstance(value, str) and head == "source":
+                kind_of = {"ch": "charge", "re": "refund"}.get(value.partition("_")[0], "dispute")
+                shown[head] = self._expanded(self._one(kind_of, value), rest)
+            elif isinstance(value, list) and rest:
+                shown[head] = [self._expanded(one, rest) for one in value]
             elif isinstance(value, str) and head in EXPANDS:
                 shown[head] = self._expanded(self._one(EXPANDS[head], value), rest)
             elif isinstance(value, dict) and rest:

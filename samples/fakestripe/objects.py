@@ -164,6 +164,37 @@ def fraud_warning(name: str, now: int, paid: Row) -> Row:
     }
 
 
+def balance_transaction(name: str, now: int, source: str, amount: int, currency: str) -> Row:
+    """Money that moved. ``source`` is the charge, refund or dispute that moved it."""
+    kind = {"ch": "charge", "re": "refund"}.get(source.partition("_")[0], "adjustment")
+    return {
+        "id": name,
+        "object": "balance_transaction",
+        "amount": amount,
+        "created": now,
+        "currency": currency,
+        "fee": 0,
+        "net": amount,
+        "source": source,
+        "status": "available",
+        "type": kind,
+    }
+
+
+def webhook_endpoint(name: str, now: int, url: str) -> Row:
+    """Where events are posted."""
+    return {
+        "id": name,
+        "object": "webhook_endpoint",
+        "api_version": API_VERSION,
+        "created": now,
+        "enabled_events": ["*"],
+        "livemode": False,
+        "status": "enabled",
+        "url": url,
+    }
+
+
 def customer(name: str, now: int) -> Row:
     """A customer of whom nothing is known."""
     return {

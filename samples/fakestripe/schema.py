@@ -42,6 +42,9 @@ SERVICES = (
     "_subscription_service.py",
     "_event_service.py",
     "_balance_service.py",
+    "_balance_transaction_service.py",
+    "_webhook_endpoint_service.py",
+    "radar/_early_fraud_warning_service.py",
     "billing_portal/_session_service.py",
     "test_helpers/_test_clock_service.py",
 )

@@ -160,6 +160,8 @@ urlpatterns = [
     path("desk/money/", desk_money.money_page, name="desk_money"),
     path("desk/money/statement/", desk_money.statement, name="desk_statement"),
     path("desk/money/journal.csv", desk_money.journal, name="desk_journal"),
+    path("desk/money/compare/", desk_money.compare, name="desk_compare"),
+    path("desk/money/findings/<int:finding_id>/", desk_money.finding_settled, name="desk_finding_settled"),
     path("desk/money/transfers/<int:transfer_id>/", desk_money.assign, name="desk_transfer_assign"),
     path(
         "desk/money/transfers/<int:transfer_id>/back/",

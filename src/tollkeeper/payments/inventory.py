@@ -69,6 +69,19 @@ INVENTORY = {
             "received_at": Plain("time"),
         },
     ),
+    "payments.Finding": Model(
+        path="nobody: in what our books and a provider's do not agree, by its own opaque ids",
+        columns={
+            "id": Plain("key"),
+            "provider": Plain("config"),
+            "what": Plain("state"),
+            "reference": Plain("key"),
+            "amount_minor": Plain("amount"),
+            "currency": Plain("amount"),
+            "found_at": Plain("time"),
+            "ended_at": Plain("time"),
+        },
+    ),
     "payments.Refund": Model(
         path="order.customer.owner",
         keep=_KEEP,

@@ -238,6 +238,30 @@ class Document(models.Model):
         return self.label
 
 
+class Finding(models.Model):
+    """Something in which our books and a provider's do not agree, until it is settled or agrees again.
+
+    ``what`` is ``unknown_payment`` (and refund, dispute: in its books alone), ``missing_payment`` (in
+    ours alone), ``amount``, or ``deaf:`` with what keeps it from telling us.
+    """
+
+    provider = models.CharField(max_length=32)
+    what = models.CharField(max_length=80)
+    reference = models.CharField(max_length=255, blank=True)
+    amount_minor = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, blank=True)
+    found_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "what", "reference"], name="finding_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.reference}"
+
+
 class Buyer(models.Model):
     """What a customer wants on invoices. Sealed under the customer's own key; optional.
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from tests.web.story import Story
 from tollkeeper.flows import purchase, refund
+from tollkeeper.payments import comparing, transfers
 from tollkeeper.payments import queries as payments
-from tollkeeper.payments import transfers
 from tollkeeper.sales import queries as sales
 
 
@@ -133,6 +133,22 @@ def test_the_evidence_of_a_dispute_names_nobody(story: Story, desk: Client) -> N
     assert desk.post(reverse("desk_hand_in", args=[row.dispute_id + 1])).status_code == 404
     customer = story.client(story.owner)
     assert customer.get(reverse("desk_evidence", args=[row.dispute_id])).status_code == 404
+
+
+def test_what_does_not_agree_with_the_provider_stands_there_until_it_is_settled(
+    story: Story, desk: Client
+) -> None:
+    assert "They agree" in desk.get(reverse("desk_money")).content.decode()
+    asked = desk.post(reverse("desk_compare"), follow=True).content.decode()
+    assert "being compared" in asked
+    story.till.work()
+    page = desk.get(reverse("desk_money")).content.decode()
+    assert "no webhook endpoint for this shop" in page
+    assert "Books that differ" in desk.get(reverse("desk")).content.decode()
+    (row,) = comparing.open_findings()
+    url = reverse("desk_finding_settled", args=[row.finding_id])
+    assert "Settled." in desk.post(url, follow=True).content.decode()
+    assert "They agree" in desk.get(reverse("desk_money")).content.decode()
 
 
 def test_the_books_of_a_span(desk: Client) -> None:

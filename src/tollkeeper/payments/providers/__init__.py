@@ -148,6 +148,19 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that moved, as the provider's own books have it. ``what``: ``payment``, ``refund`` or
+    ``dispute``; ``reference`` is its id of that, ``payment`` of the payment that it is about.
+    """
+
+    what: str
+    reference: str
+    payment: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Located:
     """What an event is about, as far as the provider can tell. Empty text: unknown or none.
 
@@ -222,6 +235,14 @@ class Provider(Protocol):
 
     def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
         """What was paid for orders of ours since then, for a book that was restored."""
+
+    def moved(self, since: dt.datetime, until: dt.datetime) -> tuple[Moved, ...]:
+        """What moved between two instants by the provider's own books, for comparing with ours."""
+
+    def deaf(self, url: str) -> tuple[str, ...]:
+        """What keeps the provider from telling us things at ``url``: ``no_endpoint``, ``disabled``,
+        ``api_version`` or ``event:<type>``; nothing if all is well.
+        """
 
     def subscription(self, reference: str) -> SubscriptionFact:
         """The present truth of something that renews. Raises :class:`Missing`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tollkeeper.core.settlement import SubscriptionFact
 from tollkeeper.core.terms import OffTerms
-from tollkeeper.payments.providers import BadEvent, Evidence, Item, Located, Missing, Refused, Taken
+from tollkeeper.payments.providers import BadEvent, Evidence, Item, Located, Missing, Moved, Refused, Taken
 
 
 class Local:
@@ -61,6 +61,14 @@ class Local:
 
     def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
         """All there is stands in our own rows."""
+        return ()
+
+    def moved(self, since: dt.datetime, until: dt.datetime) -> tuple[Moved, ...]:
+        """There are no books but ours."""
+        return ()
+
+    def deaf(self, url: str) -> tuple[str, ...]:
+        """Nobody writes to us."""
         return ()
 
     def forget(self, payer: str) -> None:

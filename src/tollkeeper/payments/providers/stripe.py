@@ -27,6 +27,7 @@ from tollkeeper.payments.providers import (
     Item,
     Located,
     Missing,
+    Moved,
     Processor,
     Refused,
     Started,
@@ -322,6 +323,14 @@ class StripeProvider:
     def taken(self, since: dt.datetime) -> tuple[Taken, ...]:
         """Completed sessions; renewals are asked for by their subscription."""
         return _stripe_lists.taken(self._client, self._ask, since)
+
+    def moved(self, since: dt.datetime, until: dt.datetime) -> tuple[Moved, ...]:
+        """Charges, refunds and disputes among the balance transactions."""
+        return _stripe_lists.moved(self._client, self._ask, since, until)
+
+    def deaf(self, url: str) -> tuple[str, ...]:
+        """Compare the webhook endpoint with what this adapter was written for."""
+        return _stripe_lists.deaf(self._client, self._ask, url, API_VERSION)
 
     def forget(self, payer: str) -> None:
         """Delete the customer object; Stripe keeps what the law makes it keep."""

@@ -9,6 +9,7 @@ import uuid
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -21,8 +22,9 @@ from tollkeeper.core import money
 from tollkeeper.core.refusal import Refused
 from tollkeeper.core.statement import BadStatement
 from tollkeeper.flows import accounting, bank, dispute
+from tollkeeper.flows import comparing as compare_flow
+from tollkeeper.payments import comparing, transfers
 from tollkeeper.payments import queries as payments
-from tollkeeper.payments import transfers
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales.services import NoSuchOrder
@@ -77,6 +79,7 @@ def money_page(request: HttpRequest) -> HttpResponse:
             "disputes": [(row, sales.order_by_id(row.order_id)) for row in payments.open_disputes()],
             "transfers": [(row, order, _WHY[why]) for row, order, why in bank.open_transfers()],
             "refunds": [(row, sales.order_by_id(row.order_id)) for row in payments.refunds_by_hand()],
+            "findings": comparing.open_findings(),
             "statement_form": StatementForm(
                 initial={"currency": catalog.current_shop().currency}, auto_id="statement_%s"
             ),
@@ -157,6 +160,25 @@ def transfer_enough(request: HttpRequest, number: str) -> HttpResponse:
     else:
         messages.success(request, _("Taken for the whole price; the difference is credited."))
     return redirect("desk_order", number)
+
+
+@require_POST
+@for_staff
+def compare(request: HttpRequest) -> HttpResponse:
+    """POST /desk/money/compare/: lay our books beside the provider's once more."""
+    with transaction.atomic():
+        compare_flow.compare_now(f"desk:{timezone.now():%Y%m%d%H%M}")
+    messages.success(request, _("The books are being compared; look again in a minute."))
+    return redirect("desk_money")
+
+
+@require_POST
+@for_staff
+def finding_settled(request: HttpRequest, finding_id: int) -> HttpResponse:
+    """POST /desk/money/findings/<id>/: a person has settled what does not agree."""
+    if compare_flow.settle(finding_id, actor=request.user.pk):
+        messages.success(request, _("Settled."))
+    return redirect("desk_money")
 
 
 _WHY = {

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.flows import bank, fraud
+from tollkeeper.payments import comparing
 from tollkeeper.payments import queries as payments
 from tollkeeper.privacy import authorities, breaches, forgetting, holds, minors, requests
 from tollkeeper.sales import queries as sales
@@ -72,6 +73,9 @@ def _money(today: dt.date) -> Iterator[Waiting]:
         order = sales.order_by_id(refund.order_id)
         url = reverse("desk_order", args=[order.number])
         yield Waiting(_("Refund that failed"), order.number, url, today, _("Try another way"))
+    for finding in comparing.open_findings(MOST):
+        due, number = finding.found_at.date() + dt.timedelta(days=3), finding.reference or finding.provider
+        yield Waiting(_("Books that differ"), number[:30], reverse("desk_money"), due, _("Look into it"))
     for row, known, _why in bank.open_transfers()[:MOST]:
         number = known.number if known else f"#{row.transfer_id}"
         due = row.booked_on + dt.timedelta(days=7)

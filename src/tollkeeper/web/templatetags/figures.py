@@ -208,6 +208,27 @@ def trouble(error: str) -> str:
     return f"{_TROUBLES[word]}{colon}{rest}" if word in _TROUBLES else error
 
 
+_DISAGREEMENTS = {
+    "unknown_payment": gettext_lazy("Money came there for no order of ours"),
+    "unknown_refund": gettext_lazy("A refund went out there that we do not know"),
+    "unknown_dispute": gettext_lazy("A dispute there that we do not know"),
+    "missing_payment": gettext_lazy("We count a payment that it does not have"),
+    "missing_refund": gettext_lazy("We count a refund that it does not have"),
+    "amount": gettext_lazy("The amounts differ"),
+    "deaf:no_endpoint": gettext_lazy("It has no webhook endpoint for this shop; add one for /hooks/stripe"),
+    "deaf:disabled": gettext_lazy("Its webhook endpoint is disabled; enable it there"),
+    "deaf:api_version": gettext_lazy("Its webhook endpoint speaks another API version than this program"),
+}
+
+
+@register.filter
+def disagreement(what: str) -> str:
+    """In what our books and a provider's do not agree, in a sentence."""
+    if what.startswith("deaf:event:"):
+        return gettext("Its webhook endpoint does not send %s") % what.removeprefix("deaf:event:")
+    return str(_DISAGREEMENTS.get(what, what))
+
+
 @register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: object) -> str:
     """The current query string with ``changes``; None or empty removes a name."""
