@@ -31,6 +31,7 @@ POST_ONLY = {
     "console_plan_resume",
     "console_plan_payment",
     "console_plan_pause",
+    "console_privacy_ask",
     "console_privacy_copy",
     "console_privacy_choose",
     "console_privacy_restrict",

@@ -128,6 +128,7 @@ urlpatterns = [
     path("console/settings/invoices/", invoicing.buyer, name="console_buyer"),
     path("console/privacy/", privacy.centre, name="console_privacy"),
     path("console/privacy/copy/", privacy.copy, name="console_privacy_copy"),
+    path("console/privacy/ask/", privacy.ask, name="console_privacy_ask"),
     path("console/privacy/choose/", privacy.choose, name="console_privacy_choose"),
     path("console/privacy/close/", privacy.close, name="console_privacy_close"),
     path("console/privacy/copies/", privacy.copy_rows, name="console_privacy_copies"),

@@ -20,6 +20,7 @@ from tollkeeper.accounts.models import User
 from tollkeeper.catalog.services import load_shop
 from tollkeeper.core.refusal import Refused
 from tollkeeper.flows.policy_change import load_policy
+from tollkeeper.kit import job_runner
 from tollkeeper.kit.purposes import OWN, serving
 from tollkeeper.privacy import choices, copies, requests
 
@@ -146,6 +147,68 @@ def test_objecting_and_allowing_are_the_same_act(browser: Client, person: User) 
     browser.post("/console/privacy/choose/", {"purpose": "order"})
     browser.post("/console/privacy/choose/", {"purpose": "nonsense"})
     assert [row.action for row in choices.history(person.pk)] == ["allow", "object"]
+
+
+def work(*kinds: str) -> None:
+    while context := job_runner.claim(list(kinds)):
+        assert job_runner.run(context) == "done"
+
+
+@pytest.mark.parametrize("kind", ["rectify", "complaint", "other"])
+def test_what_has_no_button_is_asked_in_words_and_waits_with_a_clock(
+    browser: Client, person: User, mailoutbox: list[Any], kind: str
+) -> None:
+    answer = browser.post("/console/privacy/ask/", {"kind": kind})
+    assert answer.status_code == 422, "a sentence is needed"
+    assert requests.requests_of(person.pk) == []
+    browser.post("/console/privacy/ask/", {"kind": kind, "words": "My old invoices name somebody else."})
+    (row,) = requests.requests_of(person.pk)
+    assert (row.kind, row.channel, row.answered_at, row.known) == (kind, "console", None, True)
+    assert row.due_on is not None
+    work("mail_request")
+    (letter,) = mailoutbox
+    assert row.number in letter.body
+    assert letter.to == ["ada@example.org"]
+    found = requests.find_request(row.number)
+    assert found is not None
+    assert found.state == "acknowledged", "nobody has to show anything more"
+    page = browser.get("/console/privacy/").content.decode()
+    link = re.search(rf"https?://[^/]+(/privacy/request/{row.number}/[^\"]+)", page)
+    assert link
+    assert browser.get(link[1]).status_code == 200
+
+
+def test_to_know_makes_the_copy_and_to_limit_is_done_at_once(browser: Client, person: User) -> None:
+    for kind in ("know", "limit"):
+        assert browser.post("/console/privacy/ask/", {"kind": kind}).status_code == 302
+    rows = {row.kind: row for row in requests.requests_of(person.pk)}
+    assert {row.regime for row in rows.values()} == {"ccpa"}
+    assert rows["limit"].answered_at is not None
+    assert len(copies.copies_of(person.pk)) == 1
+    assert choices.opted_out(person.pk)
+
+
+def test_saying_no_to_sale_is_one_press_and_shows(browser: Client, person: User) -> None:
+    assert "Do not sell or share" in browser.get("/console/privacy/").content.decode()
+    browser.post("/console/privacy/choose/", {"purpose": "sale"})
+    (row,) = choices.history(person.pk)
+    assert (row.action, row.source, bool(row.text_hash)) == ("opt_out", "console", True)
+    page = browser.get("/console/privacy/").content.decode()
+    assert "Opted out" in page
+    assert 'value="sale"' not in page
+
+
+def test_the_browsers_signal_is_shown_as_what_it_was(browser: Client, person: User) -> None:
+    browser.get("/console/", headers={"Sec-GPC": "1"})
+    page = browser.get("/console/privacy/").content.decode()
+    assert "by the signal of your browser" in page
+
+
+def test_a_kind_that_there_is_not_changes_nothing(browser: Client, person: User) -> None:
+    assert browser.post("/console/privacy/ask/", {"kind": "minor", "words": "x"}).status_code == 422
+    browser.post("/console/privacy/choose/", {"purpose": "everything"})
+    assert choices.history(person.pk) == []
+    assert requests.requests_of(person.pk) == []
 
 
 def test_closing_needs_the_password_and_the_word(browser: Client, person: User) -> None:

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import copies as copy_flow
 from tollkeeper.flows import erasure
+from tollkeeper.flows import subject_request as requesting
+from tollkeeper.flows.request_letters import link_to
 from tollkeeper.kit import egress
 from tollkeeper.privacy import (
     choices,
@@ -32,6 +34,7 @@ from tollkeeper.privacy.copying import WHOLE, Span
 from tollkeeper.privacy.rendering import phrases
 from tollkeeper.web import copies as fetching
 from tollkeeper.web.access import again, for_customer
+from tollkeeper.web.throttle import allow
 
 _BY_INTEREST = "interest"
 
@@ -57,15 +60,81 @@ def _purposes(user: Any) -> list[dict[str, Any]]:
     ]
 
 
+class Wish(forms.Form):
+    """What has no switch or button of its own."""
+
+    kind = forms.ChoiceField(
+        label=gettext_lazy("What do you ask for?"),
+        choices=[
+            ("rectify", gettext_lazy("Correct what I cannot change myself")),
+            ("complaint", gettext_lazy("A complaint about how you handle data")),
+            ("know", gettext_lazy("What you know about me (California)")),
+            ("limit", gettext_lazy("Limit the use of sensitive data (California)")),
+            ("other", gettext_lazy("Something else")),
+        ],
+    )
+    words = forms.CharField(
+        label=gettext_lazy("In your own words"),
+        required=False,
+        max_length=requests.MAX_WORDS,
+        help_text=gettext_lazy("Please no identity documents: we do not need them."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A correction, a complaint and anything else need words."""
+        given = super().clean() or {}
+        if given.get("kind") in ("rectify", "complaint", "other") and not given.get("words", "").strip():
+            self.add_error("words", _("Please say in a sentence what you mean."))
+        return given
+
+
+_CALIFORNIAN = ("know", "limit")
+
+
 @require_safe
 @for_customer
 def centre(request: HttpRequest, customer_id: int) -> HttpResponse:
     """GET /console/privacy/"""
+    return _centre(request, Wish(auto_id="wish_%s"))
+
+
+@require_POST
+@for_customer
+def ask(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """POST /console/privacy/ask/: a request that has no button of its own, with its clock and receipt."""
+    user: Any = request.user
+    form = Wish(request.POST, auto_id="wish_%s")
+    if form.is_valid():
+        if not allow(request, "rights", 10, 3600):
+            return render(request, "429.html", status=429)
+        kind = form.cleaned_data["kind"]
+        try:
+            number = requesting.ask_signed_in(
+                kind,
+                user.pk,
+                words=form.cleaned_data["words"],
+                regime="ccpa" if kind in _CALIFORNIAN else "gdpr",
+                language=get_language() or "en",
+            )
+        except Refused as no:
+            form.add_error(None, str(no))
+        else:
+            messages.success(
+                request, _("Thank you. Your request has the number %s. We answer by e-mail.") % number
+            )
+            return redirect("console_privacy")
+    return _centre(request, form, status=422)
+
+
+def _centre(request: HttpRequest, wish: Wish, status: int = 200) -> HttpResponse:
     user: Any = request.user
     policy = policy_queries.get_current().policy
     values = {
         "purposes": _purposes(user),
-        "requests": requests.requests_of(user.pk),
+        "requests": [(one, link_to(one.number)) for one in requests.requests_of(user.pk)],
+        "wish": wish,
+        "opted_out": next((one for one in choices.history(user.pk) if one.purpose == choices.GPC), None),
         "received": [
             {
                 "who": policy.recipients[one.processor].name
@@ -90,7 +159,7 @@ def centre(request: HttpRequest, customer_id: int) -> HttpResponse:
         "hours": policy.clocks.closure_cool_off_hours,
         "restricted": restrictions.find(user.pk),
     }
-    return render(request, "console/privacy.html", values)
+    return render(request, "console/privacy.html", values, status=status)
 
 
 class Wanted(forms.Form):
@@ -156,6 +225,11 @@ def choose(request: HttpRequest, customer_id: int) -> HttpResponse:
         else:
             action = "object" if known[name]["on"] else "allow"
         choices.choose(action, name, subject=user.pk, source="console", text=purpose.text.en)
+        messages.success(request, _("Saved. It holds from now on."))
+    elif name == choices.GPC:
+        said = policy_queries.get_current().policy.regimes.ccpa.sale
+        text = said.en if said else ""
+        choices.choose("opt_out", name, subject=user.pk, source="console", text=text)
         messages.success(request, _("Saved. It holds from now on."))
     return redirect("console_privacy")
 
