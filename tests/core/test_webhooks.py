@@ -78,6 +78,8 @@ def test_what_is_not_is_refused(headers: dict[str, str], body: bytes, now: int, 
         ("https://[fe80::1]/", "private"),
         ("https://0.0.0.0/", "private"),
         ("https://224.0.0.1/", "private"),
+        ("https://example.org/4242424242424242", "form"),
+        ("https://example.org/3782-822463-10005", "form"),
     ],
 )
 def test_addresses_that_are_refused(url: str, code: str) -> None:
