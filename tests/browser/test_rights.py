@@ -23,6 +23,11 @@ PASSWORD = "a-long-enough-phrase-7"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 FACES = [pytest.param((PHONE, "en"), id="phone-en"), pytest.param((DESK, "zh-CN"), id="desk-zh")]
 """Both sizes and both languages, in two visits."""
+EVERY_FACE = [
+    *FACES,
+    pytest.param((PHONE, "zh-CN"), id="phone-zh"),
+    pytest.param((DESK, "en"), id="desk-en"),
+]
 PATIENCE_S = 20.0
 
 
@@ -112,7 +117,7 @@ def press(page: Page, selector: str) -> None:
     page.wait_for_load_state()
 
 
-@pytest.mark.parametrize("face", FACES, indirect=True)
+@pytest.mark.parametrize("face", EVERY_FACE, indirect=True)
 def test_whoever_has_an_account_uses_every_right(
     face: Watched, running_shop: RunningShop, tmp_path: Path
 ) -> None:
@@ -143,6 +148,25 @@ def test_whoever_has_an_account_uses_every_right(
     press(page, ".choice-row button")
     expect(page.locator(".choice-row button").first).to_have_text(before)
 
+    # opted out of sale and sharing
+    page.locator("form:has(input[value=sale]) button").click()
+    expect(page.locator("input[value=sale]")).to_have_count(0)
+
+    # to know and to limit (California), a correction of what one cannot reach, a complaint
+    for kind in ("know", "limit", "rectify", "complaint"):
+        page.locator("#wish_kind").select_option(kind)
+        page.locator("#wish_words").fill(
+            "" if kind in ("know", "limit") else "An old invoice names me wrongly."
+        )
+        page.locator("form:has(#wish_kind) button[type=submit]").click()
+        expect(page.locator("[role=status], .note, .notes").first).to_contain_text("R-")
+        page.goto("/console/privacy/")
+    expect(page.locator('a[href*="/privacy/request/R-"]')).to_have_count(4)
+    page.goto(str(page.locator('a[href*="/privacy/request/R-"]').first.get_attribute("href")))
+    face.check()
+    page.goto("/console/privacy/")
+    face.check()
+
     # restricted, and lifted
     press(page, 'form[action*="privacy/restrict"] button[value=store]')
     page.goto("/console/keys/")
@@ -156,7 +180,7 @@ def test_whoever_has_an_account_uses_every_right(
     assert json.loads(files["data/accounts.User.json"])[0]["nickname"] == "Ada Right"
     assert json.loads(files["provided/account.EmailAddress.json"]) == [{"email": address}]
     actions = [row["action"] for row in json.loads(files["data/privacy.Choice.json"])]
-    assert actions == ["object", "allow"]
+    assert actions[:3] == ["object", "allow", "opt_out"]
     assert ("一切" if chinese else "Everything") in files["index.html"].decode()
     page.goto("/console/privacy/")
     expect(page.locator('.copy-row[data-state="taken"]')).to_be_visible()
