@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from tollkeeper.kit import access_log, log_keys, log_lines
+from tollkeeper.kit import access_log, job_runner, log_keys, log_lines
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 ADA = "ada@example.org"
@@ -134,6 +134,15 @@ def test_what_looks_like_a_person_is_left_out(value: str) -> None:
 def test_codes_of_ours_and_numbers_stay(value: object) -> None:
     told = log_lines.scrub(value)
     assert told == (str(value) if value != "7" else "<left out>")
+
+
+def test_words_of_the_code_stay_and_the_words_of_an_error_do_not() -> None:
+    error = ValueError(f"no such person {ADA}")
+    for value in (job_runner._name(error), log_lines.Code("payments/providers/stripe.py:109"), error):
+        told = log_lines.scrub(value)
+        assert told in ("ValueError", "payments/providers/stripe.py:109")
+        assert ADA not in told
+    assert log_lines.scrub("ValueError") == "<left out>"
 
 
 def test_the_words_of_others_are_left_out_and_patterns_survive_anything() -> None:

@@ -25,6 +25,7 @@ from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.job_context import LEASE_S, Context, GiveUp, LeaseLost, Retry
 from tollkeeper.kit.job_kinds import KINDS, LOOPS, SCHEDULES, Kind, Loop, schedule
 from tollkeeper.kit.job_queue import enqueue, wake
+from tollkeeper.kit.log_lines import Code
 from tollkeeper.kit.models import Job, Schedule
 from tollkeeper.kit.purposes import serving
 
@@ -91,7 +92,7 @@ def run(context: Context, payload: dict[str, object] | None = None) -> str:
 
 
 def _failed(context: Context, kind: Kind, mine: QuerySet[Job], error: Exception) -> str:
-    name, place = type(error).__qualname__[:120], _place(error)
+    name, place = _name(error), _place(error)
     log.warning("job %s of kind %s failed: %s at %s", context.job_id, context.kind, name, place)
     if context.attempt >= kind.attempts:
         return _bury_mine(mine, name, place)
@@ -134,23 +135,26 @@ def _tell_of_death(kind: Kind, job: Job) -> None:
         with transaction.atomic():
             kind.on_dead(**job.payload)
     except Exception as error:  # noqa: BLE001 - the job is dead all the same
-        log.error(
-            "the end of job %s could not be told: %s at %s", job.pk, type(error).__qualname__, _place(error)
-        )
+        log.error("the end of job %s could not be told: %s at %s", job.pk, _name(error), _place(error))
 
 
 def _in(seconds: float) -> dt.datetime:
     return timezone.now() + dt.timedelta(seconds=seconds)
 
 
-def _place(error: BaseException) -> str:
+def _name(error: BaseException) -> Code:
+    """The class of an error."""
+    return Code(type(error).__qualname__[:120])
+
+
+def _place(error: BaseException) -> Code:
     """File and line where it was raised, of our own code if there is any: never a message."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "/tollkeeper/" in f.filename] or frames
     if not ours:
-        return ""
+        return Code()
     last = ours[-1]
-    return f"{last.filename.rpartition('/tollkeeper/')[2]}:{last.lineno}"[-160:]
+    return Code(f"{last.filename.rpartition('/tollkeeper/')[2]}:{last.lineno}"[-160:])
 
 
 def step_schedules() -> int:
@@ -238,7 +242,7 @@ class _Heart(threading.Thread):
                     if not mine.update(lease_until=_in(LEASE_S)):
                         context.lost.set()
                 except (DatabaseError, InterfaceError) as error:
-                    log.warning("a lease could not be renewed: %s", type(error).__qualname__)
+                    log.warning("a lease could not be renewed: %s", _name(error))
                     close_old_connections()
         connections.close_all()
 
@@ -254,7 +258,7 @@ def _repeat(stop: threading.Event, name: str, every_s: float, turn: Callable[[],
                 continue
         except Exception as error:  # noqa: BLE001 - a loop never ends by an error
             wait = min(max(wait * 2, 0.5), 30.0)
-            log.warning("%s failed: %s at %s", name, type(error).__qualname__, _place(error))
+            log.warning("%s failed: %s at %s", name, _name(error), _place(error))
             close_old_connections()
         stop.wait(wait)
     connections.close_all()

@@ -63,9 +63,15 @@ def drop_before(day: dt.date) -> int:
     return len(old)
 
 
+class Code(str):
+    """A word out of the code itself, such as a class or a file and a line: it is written as it is."""
+
+    __slots__ = ()
+
+
 def scrub(value: Any) -> str:
-    """What of a message's part may be written: numbers and short codes of ours."""
-    if isinstance(value, bool | int | float):
+    """What of a message's part may be written: numbers, short codes of ours and words of the code."""
+    if isinstance(value, bool | int | float | Code):
         return str(value)
     if isinstance(value, BaseException):
         return type(value).__name__
