@@ -174,7 +174,7 @@ class TokenStory(Story):
 
         def once() -> tuple[int, int] | None:
             page = self._browser.get("/console/keys/")
-            row = next((e for e in page.root.all("tr") if "data-relay-left" in e.attributes), None)
+            row = next((e for e in page.root.all("li") if "data-relay-left" in e.attributes), None)
             used, left = (
                 (row.attributes["data-relay-used"], row.attributes["data-relay-left"]) if row else ("", "")
             )

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.usage import queries as usage
+from tollkeeper.web import clients, snippets
 from tollkeeper.web.access import for_customer
-from tollkeeper.web.console import figures
+from tollkeeper.web.console import figures, relays
 from tollkeeper.web.storefront import example_route, paths
 
 _LATEST = 8
@@ -27,6 +28,8 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
     days, before = history[length:], history[:length]
     keys = delivery.list_keys(customer_id)
     routes = usage.top_routes(customer_id, length, limit=_TOP)
+    terms = catalog.gate_terms()
+    variable, place = snippets.variable(terms.shop), clients.at_gate(terms, settings.ENV.gate_url)
     return render(
         request,
         "console/overview.html",
@@ -45,7 +48,10 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
             "keys": keys,
             "unrevealed": delivery.find_unrevealed(customer_id),
             "ever_called": any(day.calls for day in history) or usage.totals(customer_id).calls > 0,
-            "example": example_route(catalog.gate_terms()),
+            "example": example_route(terms),
+            "variable": variable,
+            "client_settings": clients.settings_for(place, variable, terms.shop) if place else (),
+            **relays.look_context(request, customer_id),
             "gate_url": settings.ENV.gate_url,
         },
     )

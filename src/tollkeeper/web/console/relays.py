@@ -36,6 +36,11 @@ class RelayedKey:
     unit: str
     replaced: bool
 
+    @property
+    def source(self) -> str:
+        """Where on the page its address stands, to be copied."""
+        return f"relay-base-{self.row.id}"
+
 
 def relayed_keys(customer_id: int) -> list[RelayedKey]:
     """One for each key: of a key that was raised, the latest line."""
