@@ -215,13 +215,19 @@ def test_a_leaked_key_is_replaced_by_one_for_what_is_left(shop: Shop) -> None:
     leader = Delivery.objects.order_by("-pk")[0]
     assert relaying.ask_for_replacement(leader.pk)
     assert not relaying.ask_for_replacement(leader.pk), "asked for once"
+    relaying.sweep("there")
     work()
     assert not shop.chat(old)
+    assert queries.odd_snapshots() == [], "the new key begins its own count"
+    seen = queries.find_snapshot(queries.find_unrevealed(buyer).id)
+    assert (seen.used, seen.odd) == (0, "")
     fresh = revealed(buyer)
     assert fresh != old
     assert shop.chat(fresh)
     assert abs(cap_there(shop) - (9 * USD - used)) <= 6, "what was used is not given twice"
     assert len(shop.labels) == 1
+    relaying.probe_relays(None)  # type: ignore[arg-type]
+    assert abs(queries.find_target("there").promised - (9 * USD - used)) <= 6
     figures = relaying.sweep("there", now=timezone.now() + dt.timedelta(hours=3))
     assert (figures["orphans"], figures["missing"], figures["different"]) == (0, 0, 0)
     assert {row.label for row in Delivery.objects.all()} == set(shop.labels), "both lines moved to it"

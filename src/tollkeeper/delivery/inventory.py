@@ -130,6 +130,7 @@ INVENTORY = {
         columns={
             "id": Plain("key"),
             "delivery": Plain("link"),
+            "attempt": Plain("count"),
             "as_of": Personal("usage.quota", "delivery"),
             "enabled": Plain("state"),
             "cap": Plain("amount"),

@@ -181,9 +181,13 @@ class CapCut(models.Model):
 
 
 class Snapshot(models.Model):
-    """A key as it was at its relay. ``odd`` names what should not be: ``fell``, ``above_cap``, ``off``."""
+    """A key as it was at its relay. ``odd`` names what should not be: ``fell``, ``above_cap``, ``off``.
+
+    ``attempt`` is that of the delivery: a key that was made anew begins its own count.
+    """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="snapshots")
+    attempt = models.IntegerField(default=0, db_default=0)
     as_of = EpochField()
     enabled = models.BooleanField()
     cap = models.BigIntegerField(null=True)

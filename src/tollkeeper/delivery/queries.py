@@ -26,7 +26,7 @@ from tollkeeper.delivery.relays import (
     mark,
     wish,
 )
-from tollkeeper.delivery.snapshots import newer
+from tollkeeper.delivery.snapshots import OF_THE_KEY, newer
 
 __all__ = [
     "NO_ANSWER",
@@ -323,7 +323,7 @@ def _deliveries(rows: Any) -> list[DeliveryRow]:
 def find_snapshot(delivery_id: int) -> SnapshotRow | None:
     """How the key of a delivery was last found at its relay."""
     label = Delivery.objects.filter(pk=delivery_id).values_list("label", flat=True).first()
-    rows = Snapshot.objects.filter(delivery__label=label).exclude(delivery__label="")
+    rows = Snapshot.objects.filter(OF_THE_KEY, delivery__label=label).exclude(delivery__label="")
     found = rows.select_related("delivery").order_by("-as_of").first()
     return None if found is None else _snapshot(found)
 

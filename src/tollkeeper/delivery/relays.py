@@ -26,7 +26,7 @@ from tollkeeper.core.terms import KeyTerms, decode_key_terms
 from tollkeeper.delivery.keyring import best
 from tollkeeper.delivery.models import Delivery, DeliveryStep, Snapshot, Suspension, TargetState
 from tollkeeper.delivery.provisioners import Facts, Seen, Wish
-from tollkeeper.delivery.snapshots import keep_snapshots
+from tollkeeper.delivery.snapshots import OF_THE_KEY, keep_snapshots
 from tollkeeper.kit.jobs import enqueue
 from tollkeeper.kit.sealed import open_sealed, seal
 
@@ -265,7 +265,8 @@ def lose(delivery_id: int) -> None:
     What the lost one had used, as far as it was seen, is not given twice.
     """
     label = Delivery.objects.values_list("label", flat=True).get(pk=delivery_id)
-    seen = Snapshot.objects.filter(delivery__label=label, used__isnull=False).order_by("-as_of").first()
+    looks = Snapshot.objects.filter(OF_THE_KEY, delivery__label=label, used__isnull=False)
+    seen = looks.order_by("-as_of").first()
     _anew(label, 0 if seen is None or seen.used is None else seen.used)
 
 
@@ -352,9 +353,8 @@ def promised_units(target: str) -> int:
     leaders = Delivery.objects.filter(target=target, state__in=LIVE, cap__isnull=False).exclude(handle="")
     newest = leaders.values("label").annotate(newest=Max("pk")).values_list("newest", flat=True)
     caps = Delivery.objects.filter(pk__in=list(newest)).aggregate(total=Sum("cap"))["total"] or 0
-    shown = (
-        Snapshot.objects.filter(delivery_id__in=list(newest)).values("delivery_id").annotate(u=Max("used"))
-    )
+    looks = Snapshot.objects.filter(OF_THE_KEY, delivery_id__in=list(newest))
+    shown = looks.values("delivery_id").annotate(u=Max("used"))
     return max(0, caps - sum(row["u"] or 0 for row in shown))
 
 

@@ -6,11 +6,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max, Q
 
-from tollkeeper.delivery.models import Snapshot
+from tollkeeper.delivery.models import Delivery, Snapshot
 from tollkeeper.delivery.provisioners import Seen
 
+OF_THE_KEY = Q(attempt=F("delivery__attempt"))
+"""Snapshots of the key that is there now, not of one that it replaced."""
 SLACK = 1_000_000
 """Micro-units above a cap that a call in flight may cost."""
 
@@ -29,13 +31,14 @@ def keep_snapshots(found: Iterable[tuple[int, Seen]]) -> dict[int, str]:
     """
     now_seen = dict(found)
     latest = _latest(now_seen)
+    attempts = dict(Delivery.objects.filter(pk__in=now_seen).values_list("pk", "attempt"))
     fresh, changed, same, odd = [], [], [], {}
     for delivery_id, seen in now_seen.items():
         last = latest.get(delivery_id)
         wrong = _odd(last, seen)
         if wrong:
             odd[delivery_id] = wrong
-        row = _row(delivery_id, seen, wrong)
+        row = _row(delivery_id, attempts.get(delivery_id, 0), seen, wrong)
         if last is None or last.as_of > seen.as_of:
             fresh.append(row)
         elif _facts(last) == _facts(row):
@@ -63,16 +66,17 @@ _FIELDS = ("enabled", "cap", "used", "window", "resets_at", "ends_at", "delay_s"
 
 
 def _latest(deliveries: Iterable[int]) -> dict[int, Snapshot]:
-    rows = Snapshot.objects.filter(delivery_id__in=list(deliveries))
+    rows = Snapshot.objects.filter(OF_THE_KEY, delivery_id__in=list(deliveries))
     newest = rows.values("delivery_id").annotate(at=Max("as_of")).values_list("delivery_id", "at")
     times = dict(newest)
     found = rows.filter(as_of__in=set(times.values())).order_by("pk")
     return {row.delivery_id: row for row in found if times[row.delivery_id] == row.as_of}
 
 
-def _row(delivery_id: int, seen: Seen, odd: str) -> Snapshot:
+def _row(delivery_id: int, attempt: int, seen: Seen, odd: str) -> Snapshot:
     return Snapshot(
         delivery_id=delivery_id,
+        attempt=attempt,
         as_of=seen.as_of,
         enabled=seen.enabled,
         cap=seen.cap,
