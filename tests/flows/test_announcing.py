@@ -20,7 +20,7 @@ from tollkeeper.accounts import services as accounts_verbs
 from tollkeeper.core.webhooks import BadAddress, sign
 from tollkeeper.delivery import services as delivery
 from tollkeeper.flows import announcing, refund
-from tollkeeper.kit import egress, egress_pinned
+from tollkeeper.kit import egress, egress_pinned, purposes
 from tollkeeper.kit.trail.models import Disclosure
 from tollkeeper.outbox import queries, services
 from tollkeeper.outbox.models import Endpoint, Event, Post
@@ -91,6 +91,19 @@ def test_a_purchase_and_its_refund_are_told_in_order(till: Till, hub: Any) -> No
     assert (facts["order"], facts["captured_minor"]) == (order, 500)
     assert len({headers["webhook-id"] for headers, _ in hub.seen}) == len(kinds)
     assert Disclosure.objects.filter(processor="customer", outcome="sent").count() == len(kinds)
+
+
+def test_a_worker_may_read_what_it_posts_to(till: Till, hub: Any) -> None:
+    customer = till.customer()
+    number = listen(hub, customer)
+    services.renew_secret(customer, number)
+    services.ping(customer, number, timezone.now())
+    purposes.guard_process()  # as in the process of a worker
+    try:
+        tell()
+    finally:
+        purposes.guard_process(False)
+    assert told(hub) == ["endpoint.test"]
 
 
 def test_nobody_hears_of_others_but_the_operator(till: Till, hub: Any) -> None:

@@ -21,6 +21,7 @@ from tollkeeper.delivery import changes
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.kit import egress, egress_pinned
 from tollkeeper.kit.jobs import Context, enqueue, job, loop, schedule
+from tollkeeper.kit.purposes import serving
 from tollkeeper.outbox import queries as outbox_queries
 from tollkeeper.outbox import services as outbox
 from tollkeeper.outbox.services import Parcel
@@ -142,6 +143,11 @@ def read_feed() -> bool:
 @loop("tell_programs", every_s=1.0)
 def tell_programs(stop: threading.Event) -> bool:
     """Post what is due; True if there is more."""
+    with serving("notice"):  # a loop is no job, so nobody said it before
+        return _tell(stop)
+
+
+def _tell(stop: threading.Event) -> bool:
     more = read_feed()
     stored = [accounts.customer_of(person) for person in restrictions.limited_people()]
     for endpoint_id in outbox.claim(timezone.now(), leave_out=[one for one in stored if one is not None]):
