@@ -27,8 +27,9 @@ class OpenRouter(Relay):
     chat_paths = ("/api/v1/chat/completions",)
     other_forms = ("/api/v1/responses", "/api/v1/messages")
 
-    def __init__(self, admin: str = "sk-or-v1-demo-management") -> None:
+    def __init__(self, admin: str = "sk-or-v1-demo-management", *, credits_usd: float = 1_000) -> None:
         super().__init__(admin)
+        self.credits_usd = credits_usd
 
     def routes(self) -> list[Route]:
         return [
@@ -38,6 +39,7 @@ class OpenRouter(Relay):
             Route("/api/v1/keys/{hash}", self.patch, methods=["PATCH"]),
             Route("/api/v1/keys/{hash}", self.delete, methods=["DELETE"]),
             Route("/api/v1/key", self.own),
+            Route("/api/v1/credits", self.credits),
         ]
 
     def refused(self, error: Refused) -> Response:
@@ -114,6 +116,15 @@ class OpenRouter(Relay):
         data = {name: shown[name] for name in names}
         rate = {"requests": -1, "interval": "10s"}
         return JSONResponse({"data": {**data, "is_free_tier": False, "rate_limit": rate}})
+
+    async def credits(self, request: Request) -> Response:
+        self._admit(request)
+
+        def act(fault: str) -> Response:
+            used = usd(sum(cost for _, _, cost in self.calls))
+            return JSONResponse({"data": {"total_credits": self.credits_usd, "total_usage": used}})
+
+        return await self.do("status", act)
 
     def _admit(self, request: Request) -> None:
         if key_of(request) != self.admin:

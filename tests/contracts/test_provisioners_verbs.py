@@ -118,3 +118,15 @@ def test_what_is_served_is_said_by_the_file_unless_the_shop_says_otherwise(stage
 def door(**options: str) -> Door:
     target = TargetTerms("there", "x", "http://relay.test", "X", resale_allowed=True, options=options)
     return Door(lambda: dt.datetime.now(dt.UTC), target, "c", Line(None))
+
+
+def test_a_wallet_is_watched_where_there_is_one(stage: Stage) -> None:
+    before = stage.provisioner.probe().wallet
+    if stage.provisioner.name in ("litellm", "webhook"):
+        assert before is None
+        return
+    assert before == 1_000 * USD
+    handed = stage.provisioner.provide(wish())
+    assert all(stage.chat(handed.secret) for _ in range(40))
+    coarse = getattr(stage.provisioner, "step_micro", 1) > 100  # a chat costs less than its smallest amount
+    assert (stage.provisioner.probe().wallet or 0) < before + coarse

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypedDict
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q, Sum
+from django.db.models import F, Max, Q, Sum
 from django.utils import timezone
 
 from tollkeeper.core.keys import digest
@@ -91,6 +91,7 @@ def intend(delivery_id: int, *, target: str, units: int) -> bool:
         delivery.cap = units or None
         _choose(delivery)
     delivery.save()
+    TargetState.objects.filter(name=target).update(promised=F("promised") + units)  # until the next probe
     return former is not None
 
 
@@ -349,8 +350,11 @@ def keep_probe(target: str, facts: Facts | None, reason: str = "") -> bool:
 
 
 def promised_units(target: str) -> int:
-    """What all live keys of a target may still use, in micro-units, as far as is known."""
-    leaders = Delivery.objects.filter(target=target, state__in=LIVE, cap__isnull=False).exclude(handle="")
+    """What all live keys of a target may still use, in micro-units, as far as is known.
+
+    Those that are being made count as well.
+    """
+    leaders = Delivery.objects.filter(target=target, state__in=LIVE, cap__isnull=False).exclude(label="")
     newest = leaders.values("label").annotate(newest=Max("pk")).values_list("newest", flat=True)
     caps = Delivery.objects.filter(pk__in=list(newest)).aggregate(total=Sum("cap"))["total"] or 0
     looks = Snapshot.objects.filter(OF_THE_KEY, delivery_id__in=list(newest))

@@ -120,7 +120,7 @@ def start_order(
         raise sales.CannotOrder("not_sold")
     terms = catalog.get_plan(plan, language)
     offered = catalog.get_price(plan, price)
-    if selling.why_unsold(terms):
+    if selling.why_unsold(terms, quantity):
         raise sales.CannotOrder("not_sold")
     now = timezone.now()
     with transaction.atomic():

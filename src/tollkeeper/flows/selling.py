@@ -11,27 +11,36 @@ from tollkeeper.kit.jobs import enqueue
 
 
 def unsold() -> dict[str, str]:
-    """Plan → why it is not sold now: ``withheld``, ``stopped`` (its relay's keys) or ``shut`` (its relay)."""
+    """Plan → why it is not sold now.
+
+    ``withheld``, ``stopped`` (its relay's keys), ``shut`` (its relay) or ``wallet`` (its
+    relay's, which holds what was sold and not this as well).
+    """
     withheld, targets = _switches()
     return {plan.slug: word for plan in catalog.list_plans() if (word := _why(plan, withheld, targets))}
 
 
-def why_unsold(plan: PlanTerms) -> str:
-    """Why one plan is not sold now: a word of :func:`unsold`, or empty."""
-    return _why(plan, *_switches())
+def why_unsold(plan: PlanTerms, quantity: int = 1) -> str:
+    """Why so many of one plan are not sold now: a word of :func:`unsold`, or empty."""
+    return _why(plan, *_switches(), quantity)
 
 
 def _switches() -> tuple[frozenset[str], dict[str, delivery.TargetRow]]:
     return catalog.withheld(), {row.name: row for row in delivery.targets()}
 
 
-def _why(plan: PlanTerms, withheld: frozenset[str], targets: dict[str, delivery.TargetRow]) -> str:
+def _why(
+    plan: PlanTerms, withheld: frozenset[str], targets: dict[str, delivery.TargetRow], quantity: int = 1
+) -> str:
     if plan.slug in withheld:
         return "withheld"
     relay = targets.get(plan.target)
     if relay is None:
         return ""
-    return "stopped" if relay.stopped else "" if relay.open else "shut"
+    if relay.stopped or not relay.open:
+        return "stopped" if relay.stopped else "shut"
+    units = quantity * sum(grant.amount for grant in plan.grants if grant.unit == plan.key.unit)
+    return "wallet" if relay.wallet is not None and relay.wallet < relay.promised + units else ""
 
 
 def stop_relay(name: str) -> int:

@@ -71,7 +71,7 @@ def _preparing(now: progress.Progress) -> Station:
     if now.back_at is not None:
         said.append(
             gettext("If it is not there by %s UTC, the whole amount goes back the way it came.")
-            % date_format(now.back_at, "M j, H:i")
+            % date_format(now.back_at, gettext("M j, H:i"))
         )
     title = _("Paid. This takes longer than usual")
     return Station("preparing", title, " ".join(said), "hourglass", "warn", busy=now.reason != "failed")
@@ -188,7 +188,7 @@ _STATIONS = {
 
 def steps(order: OrderView) -> list[Step]:
     """Ordered, paid, prepared, delivered: with times as far as they are known."""
-    stamp = "M j, H:i"
+    stamp = gettext("M j, H:i")
     ended = order.status in ("expired", "cancelled")
     paid = order.paid_at is not None or order.money in ("paid", "overpaid") or order.total_minor == 0
     delivered = max((line.delivered_at for line in order.lines if line.delivered_at), default=None)
@@ -216,7 +216,7 @@ def steps(order: OrderView) -> list[Step]:
 
 
 def _prepared(way: progress.Progress, *, done: bool) -> str:
-    stamp = "M j, H:i"
+    stamp = gettext("M j, H:i")
     if done:
         return f"{date_format(way.prepared_at, stamp)} UTC" if way.prepared_at else ""
     return gettext("since %s UTC") % date_format(way.began_at, stamp) if way.began_at else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +19,7 @@ from tollkeeper.delivery import queries, registry
 from tollkeeper.delivery import services as delivery
 from tollkeeper.delivery.models import Delivery, Snapshot, TargetState
 from tollkeeper.delivery.provisioners import Facts
-from tollkeeper.flows import purchase
+from tollkeeper.flows import purchase, selling
 from tollkeeper.kit.models import Job
 from tollkeeper.sales import services as sales
 
@@ -116,3 +117,15 @@ def test_odd_keys_and_those_behind_have_one_right_action(story: Story, relay: No
     assert "being brought in line" in press(story, "desk_relay_key", sold.pk, "align")
     assert Job.objects.filter(kind="sync_key").count() == 1
     assert Job.objects.filter(kind="align_key").count() == 1
+
+
+def test_a_wallet_that_cannot_hold_one_more_sells_no_more(story: Story, relay: None) -> None:
+    plan = msgspec.structs.replace(catalog.get_plan("pro"), target="relay")
+    units = sum(grant.amount for grant in plan.grants if grant.unit == plan.key.unit)
+    probe(wallet=2 * units)
+    assert selling.why_unsold(plan) == selling.why_unsold(plan, 2) == ""
+    assert selling.why_unsold(plan, 3) == "wallet"
+    TargetState.objects.update(promised=units + 1)
+    assert selling.why_unsold(plan) == "wallet", "what was sold since the last probe counts"
+    probe(wallet=None)
+    assert selling.why_unsold(plan, 1000) == "", "a relay without a wallet has no such end"

@@ -37,9 +37,18 @@ class OpenRouter(Relay):
         """See the protocol."""
         reply = self.ask("GET", KEYS, query={"offset": "0"})
         self._data(reply)
+        skew, wallet = self.skew(reply), self._wallet()
         return Facts(
-            "v1", "USD", self.keeps, chooses_secret=False, reads_secret=False, skew_s=self.skew(reply)
+            "v1", "USD", self.keeps, chooses_secret=False, reads_secret=False, wallet=wallet, skew_s=skew
         )
+
+    def _wallet(self) -> int | None:
+        """What was bought and is not used; None if this key may not see it."""
+        try:
+            credits = self._data(self.ask("GET", "/api/v1/credits"))
+        except Refused:
+            return None
+        return from_usd(float(credits["total_credits"]) - float(credits["total_usage"]))
 
     def make(self, wish: Wish) -> tuple[str, str]:
         """Make the key; its secret is in this answer and nowhere else."""
