@@ -10,7 +10,7 @@ from tests.services.money import Till, price_of
 from tollkeeper.core.discounts import Discount
 from tollkeeper.flows import plan_change, purchase
 from tollkeeper.payments import queries as payments
-from tollkeeper.sales import coupons, queries
+from tollkeeper.sales import coupons, queries, records
 from tollkeeper.sales.models import CouponUse, Order, Subscription
 from tollkeeper.sales.services import CannotOrder
 
@@ -81,6 +81,14 @@ def test_everything_off_is_not_charged_and_renews_at_its_price(till: Till) -> No
     assert plan_of(customer).state == "active"
     months(till, 1)
     assert Order.objects.get(kind="renewal").total_minor == 2900
+
+
+def test_the_next_sum_is_told_with_the_coupon_as_long_as_it_holds(till: Till) -> None:
+    for duration, asked in (("forever", 1450), ("once", 2900)):
+        code = f"NEXT{duration.upper()}"
+        coupons.make(code, HALF, duration=duration)
+        customer, _ = bought(till, code)
+        assert records.next_minor(plan_of(customer).subscription_id) == asked
 
 
 def test_a_plan_that_begins_with_a_trial_takes_none(till: Till) -> None:

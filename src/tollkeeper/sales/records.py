@@ -115,6 +115,15 @@ def off_of(subscription_id: int) -> OffTerms | None:
     return _off(held, held.plan, held.amount_minor)
 
 
+def next_minor(subscription_id: int) -> int:
+    """What the next period of a subscription will cost, after a waiting downgrade and with its coupon."""
+    held = Subscription.objects.get(pk=subscription_id)
+    waiting = held.changes.filter(state="requested", kind="downgrade").first()
+    plan, amount = (waiting.plan, waiting.amount_minor) if waiting else (held.plan, held.amount_minor)
+    off = _off(held, plan, amount)
+    return amount - (off.minor if off else 0)
+
+
 def apply_change(change_id: int, now: dt.datetime) -> None:
     """Put a paid change into force, once. In the caller's transaction."""
     row = PlanChange.objects.select_related("subscription").get(pk=change_id)

@@ -19,6 +19,7 @@ from tollkeeper.core.terms import PlanTerms, PriceTerms
 from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
+from tollkeeper.sales import records
 from tollkeeper.sales.plans import CannotChange, NoSuchPlan
 from tollkeeper.sales.queries import PlanView
 from tollkeeper.web.access import for_customer
@@ -88,6 +89,7 @@ def _page(request: HttpRequest, held: PlanView, form: CapForm) -> HttpResponse:
         "plan": held,
         "choices": _choices(held),
         "form": form,
+        "next_minor": records.next_minor(held.subscription_id),
         "beyond": overage.used_now(held.subscription_id),
         "resume": resuming.quote(held.customer_id, held.subscription) if held.state == "paused" else None,
         "grace_ends": held.past_due_at + renewal.GRACE if held.past_due_at else None,
