@@ -9,6 +9,7 @@ from collections.abc import Callable
 from samples.relays.litellm import LiteLLM
 from samples.relays.newapi import NewAPI
 from samples.relays.openrouter import OpenRouter
+from samples.relays.own import SECRET, OwnSystem
 from samples.relays.relay import Relay
 from samples.serve import run
 
@@ -17,12 +18,14 @@ KINDS: dict[str, Callable[[str], Relay]] = {
     "newapi": NewAPI,
     "oneapi": lambda admin: NewAPI(admin, one=True),
     "openrouter": OpenRouter,
+    "webhook": OwnSystem,
 }
 DEFAULTS = {
     "litellm": "sk-demo-litellm-admin",
     "newapi": "demo-newapi-token",
     "oneapi": "demo-oneapi-token",
     "openrouter": "sk-or-v1-demo-management",
+    "webhook": SECRET,
 }
 
 

@@ -16,9 +16,9 @@ from samples.relays.faults import Fault
 from samples.relays.litellm import LiteLLM
 from samples.relays.newapi import NewAPI
 from samples.relays.openrouter import OpenRouter
+from samples.relays.own import SECRET, OwnSystem
 from samples.relays.relay import Relay
 from tests.samples.asgi import call
-from tests.services.operator_system import SECRET, OperatorSystem
 from tollkeeper.core.terms import TargetTerms
 from tollkeeper.delivery.provisioners import (
     DeadKey,
@@ -85,9 +85,13 @@ class Stage:
     plan: Callable[..., None]
 
 
+def _address(relay: Relay) -> str:
+    return "http://relay.test/keys" if isinstance(relay, OwnSystem) else "http://relay.test"
+
+
 def _relay(relay: Relay, build: Callable[[Door], Provisioner], credential: str, **options: str) -> Stage:
     line = Line(relay.app)
-    target = TargetTerms("there", "x", "http://relay.test", "X", resale_allowed=True, options=options)
+    target = TargetTerms("there", "x", _address(relay), "X", resale_allowed=True, options=options)
     door = Door(lambda: dt.datetime.now(dt.UTC), target, credential, line)
 
     def chat(secret: str) -> bool:
@@ -101,14 +105,6 @@ def _relay(relay: Relay, build: Callable[[Door], Provisioner], credential: str, 
     return Stage(build(door), line, chat, lambda: [k.name for k in relay.keys.values()], relay.faults.plan)
 
 
-def _operator() -> Stage:
-    system = OperatorSystem()
-    target = TargetTerms("own", "webhook", "http://own.test/keys", "X", resale_allowed=True)
-    line = Line(system.app)
-    door = Door(lambda: dt.datetime.now(dt.UTC), target, SECRET, line)
-    return Stage(webhook.build(door), line, system.use, system.labels, system.faults.plan)
-
-
 STAGES: dict[str, Callable[[], Stage]] = {
     "litellm": lambda: _relay(LiteLLM("sk-admin"), litellm.build, "sk-admin"),
     "litellm-strict": lambda: _relay(LiteLLM("sk-admin", refuses_repeats=True), litellm.build, "sk-admin"),
@@ -116,7 +112,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "newapi-other-units": lambda: _relay(NewAPI("tok", quota_per_unit=1_000), newapi.build, "tok", user="7"),
     "oneapi": lambda: _relay(NewAPI("tok", one=True), newapi.build, "tok", dialect="oneapi"),
     "openrouter": lambda: _relay(OpenRouter("sk-or"), openrouter.build, "sk-or"),
-    "webhook": _operator,
+    "webhook": lambda: _relay(OwnSystem(), webhook.build, SECRET),
 }
 _secrets = itertools.count(1)
 
@@ -169,6 +165,7 @@ def test_a_wrong_credential_is_told_and_not_tried_on() -> None:
         _relay(NewAPI("right"), newapi.build, "wrong", user="7"),
         _relay(NewAPI("right"), newapi.build, "right", user="8"),
         _relay(OpenRouter("right"), openrouter.build, "wrong"),
+        _relay(OwnSystem("right"), webhook.build, "wrong"),
     ):
         with pytest.raises(Refused) as refused:
             stage.provisioner.provide(wish())
@@ -357,7 +354,7 @@ def test_labels_are_found_exactly(stage: Stage) -> None:
 
 
 def test_more_keys_than_a_page_are_listed() -> None:
-    for name in ("litellm", "newapi", "oneapi", "openrouter"):
+    for name in ("litellm", "newapi", "oneapi", "openrouter", "webhook"):
         stage = STAGES[name]()
         for number in range(205):
             stage.provisioner.make(wish(f"tk-m-{number}-1"))  # type: ignore[attr-defined]

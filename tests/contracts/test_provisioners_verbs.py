@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 
 from samples.relays.faults import Fault
-from tests.contracts.test_provisioners import STAGES, USD, Line, Stage, _nowhere, stage, wish
-from tests.services import operator_system
+from samples.relays.own import SECRET, OwnSystem
+from tests.contracts.test_provisioners import USD, Line, Stage, _nowhere, _relay, stage, wish
 from tollkeeper.core.terms import TargetTerms
-from tollkeeper.delivery.provisioners import Door, Mismatch, Provisioner, ProvisionerError, litellm, newapi
+from tollkeeper.delivery.provisioners import (
+    Door,
+    Mismatch,
+    Provisioner,
+    ProvisionerError,
+    litellm,
+    newapi,
+    webhook,
+)
 
 __all__ = ["stage"]
 
@@ -34,12 +42,14 @@ def test_renewing_writes_every_restriction_again(stage: Stage) -> None:
     assert stage.chat(handed.secret)
 
 
-def test_what_the_operators_system_does_not_keep_is_ours_to_see_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator_system, "KEPT", ("cap", "models"))
-    stage = STAGES["webhook"]()
+def test_what_the_operators_system_does_not_keep_is_ours_to_see_to() -> None:
+    def begin() -> Stage:
+        return _relay(OwnSystem(kept=("cap", "models")), webhook.build, SECRET)
+
+    stage = begin()
     handed = stage.provisioner.provide(wish(**NARROW))
     assert stage.chat(handed.secret)
-    stage = STAGES["webhook"]()
+    stage = begin()
     stage.plan(Fault("create", "short_cap", times=99), Fault("update", "short_cap", times=99))
     with pytest.raises(Mismatch) as wrong:
         stage.provisioner.provide(wish(**NARROW))
@@ -122,7 +132,7 @@ def door(**options: str) -> Door:
 
 def test_a_wallet_is_watched_where_there_is_one(stage: Stage) -> None:
     before = stage.provisioner.probe().wallet
-    if stage.provisioner.name in ("litellm", "webhook"):
+    if stage.provisioner.name == "litellm":
         assert before is None
         return
     assert before == 1_000 * USD

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.utils import timezone
 
@@ -31,7 +32,9 @@ def shop(
     make, build, options = BUILD[request.param]
     relay = make()
     relay.spend_delay_s = 0
-    target = TargetTerms("there", "x", "http://relay.test", "X", resale_allowed=True, options=options)
+    target = TargetTerms("there", "x", "http://relay.test/keys", "X", resale_allowed=True, options=options)
+    if request.param != "webhook":
+        target = msgspec.structs.replace(target, url="http://relay.test")
 
     monkeypatch.setattr(relaying, "_targets", lambda: ["there"])
     monkeypatch.setattr(relaying, "counts_otherwise", lambda name, unit: False)

@@ -12,9 +12,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from samples.relays.own import SECRET, OwnSystem
 from tests.contracts.test_provisioners import Line
 from tests.services.lines import customer
-from tests.services.operator_system import SECRET, OperatorSystem
 from tests.services.relay_shop import USD, sell, work
 from tollkeeper.core import webhooks
 from tollkeeper.core.terms import TargetTerms
@@ -38,23 +38,22 @@ def same_money(monkeypatch: pytest.MonkeyPatch) -> None:
 class Own:
     """The operator's own system, and one key of ours there."""
 
-    system: OperatorSystem
+    system: OwnSystem
     key: Delivery
 
     @property
     def body(self) -> dict[str, Any]:
         [row] = self.system.keys.values()
-        shown = {name: value for name, value in row.items() if name not in ("secret", "bad")}
         return {
             "type": "keys.seen",
             "timestamp": timezone.now().isoformat(),
-            "data": {"target": "there", "unit": "USD", "keys": [shown]},
+            "data": {"target": "there", "unit": "USD", "keys": [self.system.show(row)]},
         }
 
 
 @pytest.fixture
 def own() -> Iterator[Own]:
-    system = OperatorSystem()
+    system = OwnSystem()
     target = TargetTerms("there", "webhook", "http://own.test/keys", "X", resale_allowed=True)
     door = Door(timezone.now, target, SECRET, Line(system.app), push_secret=PUSH)
     with time_machine.travel(NOW, tick=False), registry.stand_in("there", webhook.build(door)):
@@ -114,9 +113,9 @@ def test_what_should_not_be_is_seen_and_mended(own: Own) -> None:
         relay_pushes.take_push("there", *signed(said(own, used=1 * USD, cap=99 * USD)))
         assert queries.odd_snapshots()[0].odd == "fell"
         [row] = own.system.keys.values()
-        row["cap"] = 99 * USD
+        row.cap = 99 * USD
         work()
-        assert row["cap"] == 5 * USD
+        assert row.cap == 5 * USD
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_another_unit_is_refused(own: Own, monkeypatch: pytest.MonkeyPatch) -> N
 def test_keys_of_others_are_left_alone(own: Own) -> None:
     message = own.body
     [key] = message["data"]["keys"]
-    message["data"]["keys"] = [{**key, "handle": "x"}, {**key, "label": "y"}]
+    message["data"]["keys"] = [{**key, "handle": "99"}, {**key, "label": "y"}]
     assert relay_pushes.take_push("there", *signed(message)).unknown == 2
 
 

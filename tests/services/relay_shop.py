@@ -10,12 +10,13 @@ from django.utils import timezone
 from samples.relays.litellm import LiteLLM
 from samples.relays.newapi import NewAPI
 from samples.relays.openrouter import OpenRouter
+from samples.relays.own import OwnSystem
 from samples.relays.relay import Relay
 from tests.samples.asgi import call
 from tollkeeper.accounts.models import Customer
 from tollkeeper.core.terms import GrantTerms, KeyTerms, LimitTerms, LineTerms, TargetTerms, encode
 from tollkeeper.delivery import queries, services
-from tollkeeper.delivery.provisioners import litellm, newapi, openrouter
+from tollkeeper.delivery.provisioners import litellm, newapi, openrouter, webhook
 from tollkeeper.flows import fulfilment
 from tollkeeper.kit import job_runner
 from tollkeeper.kit.models import Job
@@ -28,6 +29,7 @@ BUILD: dict[str, Any] = {
     "newapi": (lambda: NewAPI("adm"), newapi.build, {"user": "7"}),
     "oneapi": (lambda: NewAPI("adm", one=True), newapi.build, {"dialect": "oneapi"}),
     "openrouter": (lambda: OpenRouter("adm"), openrouter.build, {}),
+    "webhook": (lambda: OwnSystem("adm"), webhook.build, {}),
 }
 TERMS = KeyTerms(
     "plus", unit="credits", limits=(LimitTerms("minute", "requests", 60, 60),), models=("tern-1",)

@@ -10,9 +10,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from samples.relays.own import SECRET, OwnSystem
 from tests.contracts.test_provisioners import Line
 from tests.flows.test_relay_pushes import PUSH, signed
-from tests.services.operator_system import SECRET, OperatorSystem
 from tollkeeper.core.terms import TargetTerms
 from tollkeeper.delivery import registry
 from tollkeeper.delivery.provisioners import Door, webhook
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(relaying, "counts_otherwise", lambda name, unit: False)
     target = TargetTerms("there", "webhook", "http://own.test/keys", "X", resale_allowed=True)
-    door = Door(timezone.now, target, SECRET, Line(OperatorSystem().app), push_secret=PUSH)
+    door = Door(timezone.now, target, SECRET, Line(OwnSystem().app), push_secret=PUSH)
     with registry.stand_in("there", webhook.build(door)):
         yield
 

@@ -21,6 +21,7 @@ from samples.relays.faults import DEEDS, Fault
 from samples.relays.litellm import LiteLLM
 from samples.relays.newapi import NewAPI
 from samples.relays.openrouter import OpenRouter
+from samples.relays.own import OwnSystem
 from samples.relays.relay import Relay
 from tollkeeper import flows
 from tollkeeper.accounts import services as accounts
@@ -28,7 +29,7 @@ from tollkeeper.core.rehearsal import Outcome, Scene
 from tollkeeper.core.terms import GrantTerms, KeyTerms, LineTerms, TargetTerms
 from tollkeeper.delivery import queries, registry
 from tollkeeper.delivery import services as delivery
-from tollkeeper.delivery.provisioners import Door, Provisioner, litellm, newapi, openrouter
+from tollkeeper.delivery.provisioners import Door, Provisioner, litellm, newapi, openrouter, webhook
 from tollkeeper.drills._in_process import Died, Line
 from tollkeeper.drills._shop import open_shop
 from tollkeeper.flows import relaying
@@ -43,6 +44,7 @@ RELAYS: dict[str, tuple[Callable[[], Relay], Callable[[Door], Provisioner], dict
     "newapi": (lambda: NewAPI("adm"), newapi.build, {"user": "7"}),
     "oneapi": (lambda: NewAPI("adm", one=True), newapi.build, {"dialect": "oneapi"}),
     "openrouter": (lambda: OpenRouter("adm"), openrouter.build, {}),
+    "webhook": (lambda: OwnSystem("adm"), webhook.build, {}),
 }
 OPS = ("create", "read", "search", "list", "secret", "update", "suspend", "resume", "delete", "status", "*")
 BREAKS = sorted(set(DEEDS) - {"delay", "drop_restrictions", "short_cap"})
@@ -91,7 +93,7 @@ def _reserve(line_id: int, customer_id: int) -> int:
 
 
 def run(scene: Scene) -> Outcome:
-    """Play the schedules, a quarter at each relay."""
+    """Play the schedules, as many at each relay."""
     open_shop()
     flows.register()
     logging.getLogger("tollkeeper").setLevel(logging.CRITICAL)  # what breaks here is meant to
@@ -131,7 +133,8 @@ def _schedule(
     relay.spend_delay_s = 0.0
     line = Line(relay.app)
     name = f"{kind}-{number}"
-    target = TargetTerms(name, kind, "http://relay.drill", "X", resale_allowed=True, options=options)
+    address = "http://relay.drill/keys" if kind == "webhook" else "http://relay.drill"
+    target = TargetTerms(name, kind, address, "X", resale_allowed=True, options=options)
     door = Door(lambda: timezone.now(), target, "adm", line)
     found.schedules += 1
     with registry.stand_in(name, build(door)):
