@@ -84,9 +84,13 @@ class Failed(RuntimeError):
 def in_child(work: Callable[[], Any]) -> tuple[bool, Any]:
     """Run ``work`` in a forked process: (True, its JSON result), or (False, None) if it was killed.
 
-    No database connection may be open here; the child opens its own. Raises :class:`Failed`.
+    No database connection may be open here, in the pool neither; the child opens its own.
+    Raises :class:`Failed`.
     """
     connections.close_all()
+    for one in connections.all(initialized_only=True):
+        if one.vendor == "postgresql":
+            one.close_pool()
     descriptor, name = tempfile.mkstemp(prefix="tollkeeper-child-")
     os.close(descriptor)
     answer = Path(name)
