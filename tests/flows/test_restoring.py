@@ -61,7 +61,9 @@ def test_a_rehearsal_that_held_is_a_review_of_the_audit_plan(monkeypatch: pytest
     context: Any = None
     rehearsing.rehearse_restore(context)
     assert last()[0] is None, "without a backup nothing was rehearsed"
-    backups.make(timezone.now())
+    made = backups.Backup("20260101T000000Z", timezone.now(), "sqlite", "book.sqlite3.sealed", 1, "")
+    backups.folder().mkdir()
+    monkeypatch.setattr(backups, "list_backups", lambda: [made])
     monkeypatch.setattr(rehearsing, "_restore", lambda *_: (1, "broken"))
     with pytest.raises(rehearsing.RestoreFailed):
         rehearsing.rehearse_restore(context)

@@ -1,14 +1,20 @@
 """Backups: whole or not there, checked, without keys and sessions, gone in time."""
 
 import datetime as dt
+import os
 import sqlite3
+import zlib
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from tollkeeper.config import environment
 from tollkeeper.kit import backups
 from tollkeeper.kit.models import Schedule
 
@@ -31,14 +37,41 @@ def test_a_backup_holds_the_book_without_sessions_and_the_keys_lie_apart(tmp_pat
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO django_session VALUES ('k', 'secret', '2030-01-01')")
     made = backups.make(timezone.now())
-    book = sqlite3.connect(made.path)
-    assert book.execute("SELECT kind FROM kit_schedule").fetchall() == [("marker",)]
-    assert book.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
-    assert not book.execute("SELECT 1 FROM sqlite_master WHERE name = 'keystore_subjectkey'").fetchall()
-    book.close()
+    with backups.open_plain(made) as plain, closing(sqlite3.connect(plain)) as book:
+        assert book.execute("SELECT kind FROM kit_schedule").fetchall() == [("marker",)]
+        assert book.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
+        assert not book.execute("SELECT 1 FROM sqlite_master WHERE name = 'keystore_subjectkey'").fetchall()
+    assert not plain.exists(), "in the clear only for so long"
     assert [path.name for path in (tmp_path / "keys").iterdir()] == [f"{made.name}.sqlite3"]
     assert made.path.stat().st_mode & 0o77 == 0
     assert backups.list_backups() == [made]
+
+
+def test_a_backup_is_noise_without_the_homes_secret(settings: Any, tmp_path: Path) -> None:
+    made = backups.make(timezone.now())
+    raw = made.path.read_bytes()
+    assert not raw.startswith(b"SQLite")
+    assert b"kit_schedule" not in raw
+    assert len(zlib.compress(raw)) > 0.98 * len(raw)
+    other = tmp_path / "other"
+    environment.create_secrets(other)
+    settings.ENV = replace(settings.ENV, home=other)
+    with pytest.raises(backups.CannotBackUp, match="other secrets"), backups.open_plain(made):
+        pass
+    assert not list(other.glob(".backup-*"))
+
+
+def test_what_a_killed_run_left_in_the_clear_goes(settings: Any, tmp_path: Path) -> None:
+    settings.ENV = replace(settings.ENV, home=tmp_path)
+    fresh, stale = tmp_path / ".backup-new", tmp_path / ".backup-old"
+    for folder in (fresh, stale):
+        folder.mkdir()
+        (folder / "book.sqlite3").write_text("x")
+    old = (timezone.now() - dt.timedelta(hours=13)).timestamp()
+    os.utime(stale, (old, old))
+    backups.prune(timezone.now(), keep_days=32)
+    assert fresh.exists()
+    assert not stale.exists()
 
 
 def test_a_changed_backup_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tollkeeper.config import environment
-from tollkeeper.kit import disk_layer
+from tollkeeper.kit import disk_layer, sealed_stream
 from tollkeeper.proofs import disk
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.probe import Broken
@@ -40,6 +41,20 @@ def test_a_claim_about_one_plain_disk_is_broken(settings: Any, monkeypatch: pyte
     with pytest.raises(Broken, match="not seen to be") as broken:
         disk.below(Context())
     assert broken.value.facts == {"places": ["backups"]}
+
+
+def test_a_backup_in_the_clear_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOLLKEEPER_BACKUPS", str(tmp_path / "backups"))
+    monkeypatch.setenv("TOLLKEEPER_KEY_BACKUPS", str(tmp_path / "keys"))
+    folder = tmp_path / "backups" / "20260101T000000Z"
+    folder.mkdir(parents=True)
+    facts = {"made_at": "2026-01-01T00:00:00+00:00", "engine": "sqlite", "file": "b", "size": 1, "digest": ""}
+    (folder / "manifest.json").write_text(json.dumps({"name": folder.name, **facts}))
+    (folder / "b").write_bytes(sealed_stream.MAGIC + b"x" * 40)
+    assert disk.below(Context())["sealed_backups"] == 1
+    (folder / "b").write_bytes(b"SQLite format 3\0" + b"x" * 40)
+    with pytest.raises(Broken, match="backup is not sealed"):
+        disk.below(Context())
 
 
 def test_the_head_of_a_file_tells_a_plain_one(tmp_path: Path) -> None:

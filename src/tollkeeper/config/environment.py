@@ -9,7 +9,16 @@ from pathlib import Path
 
 from tollkeeper.core.refusal import Refused
 
-SECRETS = {"django": 50, "kek": 32, "index": 32, "pepper": 32, "webhook": 32, "gate": 32, "audit": 32}
+SECRETS = {
+    "django": 50,
+    "kek": 32,
+    "index": 32,
+    "pepper": 32,
+    "webhook": 32,
+    "gate": 32,
+    "audit": 32,
+    "backup": 32,
+}
 """Name and length in bytes of every secret of an installation."""
 
 

@@ -6,8 +6,6 @@ import asyncio
 import os
 import random
 import re
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -26,6 +24,7 @@ from tollkeeper.core.cards import find_cards
 from tollkeeper.core.rehearsal import Figure, Outcome, Scene
 from tollkeeper.core.terms import MICRO, KeyTerms
 from tollkeeper.delivery import services as delivery
+from tollkeeper.drills._dumps import scan_backups
 from tollkeeper.drills._forms import fill_in
 from tollkeeper.drills._gates import Gate, call
 from tollkeeper.drills._shop import open_shop
@@ -186,20 +185,7 @@ def _search(scanner: Scanner) -> list[Hit]:
         connection.close()
     left_out = [Path(settings.MAIL_FOLDER), Path(settings.ENV.home) / "static"]
     found += scanner.scan_folder(Path(settings.ENV.home), leave_out=left_out)
-    return [*found, *_in_dump(scanner)]
-
-
-def _in_dump(scanner: Scanner) -> list[Hit]:
-    """What a backup of PostgreSQL holds once it is unpacked; SQLite's are files as they are."""
-    newest = backups.list_backups()[-1:]
-    program = shutil.which("pg_restore")
-    if not newest or newest[0].engine != "postgresql" or program is None:
-        return []
-    plain = newest[0].path.with_suffix(".sql")
-    subprocess.run([program, "--file", str(plain), str(newest[0].path)], check=True)
-    hits = list(scanner.scan_file(plain))
-    plain.unlink()
-    return hits
+    return [*found, *scan_backups(scanner, backups.list_backups()[-1:])]
 
 
 def _opened_cards(planted: Collection[str]) -> list[str]:

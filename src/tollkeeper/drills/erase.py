@@ -18,6 +18,7 @@ from django.utils import timezone
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.rehearsal import Figure, Outcome, Scene
 from tollkeeper.drills import _people, _processors
+from tollkeeper.drills._dumps import scan_backups
 from tollkeeper.drills._kill_points import KillPoints, in_child
 from tollkeeper.drills._people import Person
 from tollkeeper.drills._shop import open_shop
@@ -44,7 +45,8 @@ def _search(people: list[Person]) -> list[str]:
     hits += list(ids.scan_database("default"))
     for connection in connections.all():
         connection.close()
-    return sorted({hit.place for hit in [*hits, *scanner.scan_folder(settings.ENV.home)]})
+    hits += [*scanner.scan_folder(settings.ENV.home), *scan_backups(scanner)]
+    return sorted({hit.place for hit in hits})
 
 
 def _rows(people: list[Person]) -> dict[uuid.UUID, dict[str, int]]:

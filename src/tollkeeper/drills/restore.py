@@ -17,6 +17,7 @@ from tollkeeper.accounts import services as accounts
 from tollkeeper.accounts.models import User
 from tollkeeper.config.wsgi import application
 from tollkeeper.core.rehearsal import Figure, Outcome, Scene
+from tollkeeper.drills._dumps import scan_backups
 from tollkeeper.drills._shop import open_shop
 from tollkeeper.flows import erasure, restoring
 from tollkeeper.gate import options
@@ -95,7 +96,7 @@ def run(scene: Scene) -> Outcome:
     for connection in connections.all():
         connection.close()
     texts = Scanner([address for _, address in people])
-    dumps = [hit.place for hit in texts.scan_folder(backups.folder(), leave_out=[])]
+    dumps = [hit.place for hit in [*texts.scan_folder(backups.folder()), *scan_backups(texts)]]
     left = User.objects.count()
     alive = Client().get("/healthz").status_code
     figures: dict[str, Figure] = {

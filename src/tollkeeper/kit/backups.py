@@ -1,5 +1,9 @@
 """Backups of the book: made while the shop runs, checked, listed, laid back, thrown away in time.
 
+A backup is sealed as a whole under the home's secret ``backup``, personal or not: whoever finds
+one without ``<home>/secrets`` has noise. In the clear it exists only in a folder of the home,
+while it is made or laid back.
+
 The keystore is never part of a backup of the book. It has copies of its own in another
 folder, kept seven days at most: a destroyed key must not outlive its person in an archive.
 """
@@ -8,14 +12,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 import json
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,8 +30,13 @@ from django.conf import settings
 from django.db import connections
 
 from tollkeeper.core.refusal import Refused
+from tollkeeper.kit import sealed_stream
+from tollkeeper.kit.sealed import Damaged
 
 KEY_DAYS = 7
+SEALED = ".sealed"
+_SCRATCH = ".backup-"
+_STALE_S = 12 * 3600
 _NAME = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 _LEFT_OUT = ("django_session", "accounts_cacheentry")
 """Tables whose rows are in no backup: sessions that ended must not begin again."""
@@ -37,7 +48,7 @@ class CannotBackUp(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One backup: ``file`` holds the book, ``digest`` is its SHA-256, ``size`` in bytes."""
+    """One backup: ``file`` holds the sealed book, ``digest`` is its SHA-256, ``size`` in bytes."""
 
     name: str
     made_at: dt.datetime
@@ -48,7 +59,7 @@ class Backup:
 
     @property
     def path(self) -> Path:
-        """The file with the book."""
+        """The sealed file with the book; see :func:`open_plain`."""
         return folder() / self.name / self.file
 
 
@@ -60,6 +71,34 @@ def folder() -> Path:
 def key_folder() -> Path:
     """Where copies of the keystore lie: never the same folder, better another disk."""
     return Path(os.environ.get("TOLLKEEPER_KEY_BACKUPS") or Path(settings.ENV.home) / "backups-of-keys")
+
+
+def _key(name: str) -> bytes:
+    """The key of one backup: made of the home's secret and its name."""
+    return hmac.digest(settings.ENV.secret("backup"), f"backup|{name}".encode(), "sha256")
+
+
+def _seal(plain: Path, target: Path, key: bytes) -> None:
+    with plain.open("rb") as source, sealed_stream.SealedFile(target, key) as file:
+        shutil.copyfileobj(source, file, sealed_stream.PIECE)
+
+
+@contextmanager
+def open_plain(one: Backup) -> Iterator[Path]:
+    """The book of a backup in the clear, in a folder of the home that goes in the end.
+
+    Raises :class:`CannotBackUp` where the home's secret does not open it.
+    """
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=settings.ENV.home) as scratch:
+        plain = Path(scratch) / one.file.removesuffix(SEALED)
+        with os.fdopen(os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            try:
+                file.writelines(sealed_stream.read_sealed(one.path, _key(one.name)))
+            except Damaged:
+                raise CannotBackUp(
+                    f"the backup {one.name} does not open: it is damaged, or of a home with other secrets"
+                ) from None
+        yield plain
 
 
 def _digest(path: Path) -> str:
@@ -131,14 +170,17 @@ def make(now: dt.datetime) -> Backup:
     name = _free_name(now)
     part = folder() / f".{name}.part"
     part.mkdir(parents=True, mode=0o700)
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=env.home))
     try:
         if env.database_url:
-            engine, file = "postgresql", part / "book.dump"
-            _dump(file, env.database_url)
+            engine, plain = "postgresql", scratch / "book.dump"
+            _dump(plain, env.database_url)
         else:
-            engine, file = "sqlite", part / "book.sqlite3"
-            _copy_sqlite(Path(connections["default"].settings_dict["NAME"]), file)
-            _strip(file)
+            engine, plain = "sqlite", scratch / "book.sqlite3"
+            _copy_sqlite(Path(connections["default"].settings_dict["NAME"]), plain)
+            _strip(plain)
+        file = part / f"{plain.name}{SEALED}"
+        _seal(plain, file, _key(name))
         made = Backup(name, now, engine, file.name, file.stat().st_size, _digest(file))
         facts = {**asdict(made), "made_at": now.isoformat()}
         (part / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n")
@@ -146,6 +188,8 @@ def make(now: dt.datetime) -> Backup:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     _back_keys_up(name)
     return made
 
@@ -213,16 +257,24 @@ def lay_back(one: Backup) -> None:
     if (one.engine == "postgresql") != bool(env.database_url):
         raise CannotBackUp(f"the backup {one.name} is of {one.engine}; the book of this home is not")
     connections["default"].close()
-    if env.database_url:
-        _empty_postgres()
-        connections["default"].close()
-        command = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
-        name = urlsplit(env.database_url).path.lstrip("/")
-        _run([*command, "--dbname", name, str(one.path)], env.database_url, "pg_restore")
-        return
-    book = Path(connections["default"].settings_dict["NAME"])
+    with open_plain(one) as plain:
+        if env.database_url:
+            _restore_postgres(plain, env.database_url)
+        else:
+            _replace_sqlite(plain, Path(connections["default"].settings_dict["NAME"]))
+
+
+def _restore_postgres(plain: Path, url: str) -> None:
+    _empty_postgres()
+    connections["default"].close()
+    command = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
+    name = urlsplit(url).path.lstrip("/")
+    _run([*command, "--dbname", name, str(plain)], url, "pg_restore")
+
+
+def _replace_sqlite(plain: Path, book: Path) -> None:
     part = book.with_suffix(".restoring")
-    shutil.copyfile(one.path, part)
+    shutil.copyfile(plain, part)
     part.chmod(0o600)
     for suffix in ("-wal", "-shm"):
         Path(f"{book}{suffix}").unlink(missing_ok=True)
@@ -244,6 +296,9 @@ def prune(now: dt.datetime, keep_days: int) -> list[str]:
     The names that went. The newest backup always stays.
     """
     gone = []
+    for left in Path(settings.ENV.home).glob(f"{_SCRATCH}*"):  # of a run that was killed
+        if now.timestamp() - left.stat().st_mtime > _STALE_S:
+            shutil.rmtree(left, ignore_errors=True)
     for one in list_backups()[:-1]:
         if now - one.made_at > dt.timedelta(days=keep_days):
             shutil.rmtree(folder() / one.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tollkeeper.kit import backups, disk_layer
+from tollkeeper.kit import backups, disk_layer, sealed_stream
 from tollkeeper.proofs.context import Context
 from tollkeeper.proofs.probe import Evidence, probe, require
 
@@ -18,12 +18,15 @@ def _head(path: Path) -> str:
     if not path.is_file():
         return "no file"
     with path.open("rb") as file:
-        return "plain SQLite" if file.read(len(_PLAIN)) == _PLAIN else "not plain SQLite"
+        head = file.read(len(_PLAIN))
+    if head.startswith(sealed_stream.MAGIC):
+        return "sealed"
+    return "plain SQLite" if head == _PLAIN else "not plain SQLite"
 
 
 @probe("T-26", "G-45")
 def below(ctx: Context) -> Evidence:
-    """Disks of home, keystore and backups; where they are said to be encrypted, they are seen to be."""
+    """Every backup is sealed; disks that are said to be encrypted are seen to be."""
     env = settings.ENV
     places = {
         "home": env.home,
@@ -35,7 +38,11 @@ def below(ctx: Context) -> Evidence:
     if env.disk_encrypted:
         plain = sorted(name for name, layer in seen.items() if layer == disk_layer.NOT_SEEN)
         require(not plain, "a disk that is said to be encrypted is not seen to be", places=plain)
+    heads = {one.name: _head(one.path) for one in backups.list_backups()}
+    clear = sorted(name for name, head in heads.items() if head != "sealed")
+    require(not clear, "a backup is not sealed", backups=clear)
     return {
+        "sealed_backups": len(heads),
         "disks": seen,
         "disks_said_to_be_encrypted": env.disk_encrypted,
         "head_of_the_book": "a server's" if env.database_url else _head(env.book),
