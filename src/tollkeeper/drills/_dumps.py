@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -17,7 +16,7 @@ def scan_backups(scanner: Scanner, some: Iterable[backups.Backup] | None = None)
         with backups.open_plain(one) as plain:
             if one.engine == "postgresql":
                 text = plain.with_suffix(".sql")
-                program = shutil.which("pg_restore") or "pg_restore"
+                program = backups.program("pg_restore")
                 subprocess.run([program, "--file", str(text), str(plain)], check=True)
                 plain = text
             yield from [replace(hit, place=str(one.path)) for hit in scanner.scan_file(plain)]

@@ -123,7 +123,8 @@ def _strip(target: Path) -> None:
             raise CannotBackUp("the copy of the book is damaged; check the disk, then try again")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Where a program of PostgreSQL's client is; raises :class:`CannotBackUp`."""
     found = shutil.which(name, path=os.environ.get("TOLLKEEPER_PG_BIN") or None)
     if found is None:
         raise CannotBackUp(
@@ -156,7 +157,7 @@ def _run(command: list[str], url: str, what: str) -> None:
 
 
 def _dump(target: Path, url: str) -> None:
-    command = [_program("pg_dump"), "--format=custom", "--no-owner", "--file", str(target)]
+    command = [program("pg_dump"), "--format=custom", "--no-owner", "--file", str(target)]
     _run([*command, *(f"--exclude-table-data={table}" for table in _LEFT_OUT)], url, "pg_dump")
     target.chmod(0o600)
 
@@ -267,7 +268,7 @@ def lay_back(one: Backup) -> None:
 def _restore_postgres(plain: Path, url: str) -> None:
     _empty_postgres()
     connections["default"].close()
-    command = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
+    command = [program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
     name = urlsplit(url).path.lstrip("/")
     _run([*command, "--dbname", name, str(plain)], url, "pg_restore")
 
