@@ -12,7 +12,7 @@ from django.db import connections
 from tests.services.money import Till, now
 from tollkeeper.accounts import services as accounts
 from tollkeeper.catalog import queries as catalog
-from tollkeeper.delivery import relays
+from tollkeeper.delivery import targets
 from tollkeeper.delivery.provisioners import Facts
 from tollkeeper.flows import purchase
 from tollkeeper.flows import reconcile as reconciling
@@ -379,10 +379,10 @@ def test_nothing_is_sold_from_a_relay_that_is_closed(till: Till, monkeypatch: py
     customer = till.customer()
     plans = {plan.slug: msgspec.structs.replace(plan, target="east") for plan in catalog.list_plans()}
     monkeypatch.setattr(catalog, "get_plan", lambda slug, language="en": plans[slug])
-    relays.keep_probe("east", None, "no_answer")
+    targets.keep_probe("east", None, "no_answer")
     with pytest.raises(sales_verbs.CannotOrder) as refused:
         till.order(customer)
     assert refused.value.code == "not_sold"
     assert not Order.objects.exists()
-    relays.keep_probe("east", Facts("1", "USD", frozenset(), chooses_secret=True, reads_secret=True))
+    targets.keep_probe("east", Facts("1", "USD", frozenset(), chooses_secret=True, reads_secret=True))
     assert till.order(customer)

@@ -213,6 +213,10 @@ class TargetState(models.Model):
     open = models.BooleanField()
     reason = models.CharField(max_length=120, default="")
     version = models.CharField(max_length=60, default="")
+    unit = models.CharField(max_length=20, default="", db_default="")
+    keeps = models.CharField(max_length=200, default="", db_default="")
+    """Restrictions that survive there, with blanks between."""
+    skew_s = models.FloatField(default=0.0, db_default=0.0)
     wallet = models.BigIntegerField(null=True)
     promised = models.BigIntegerField(default=0)
     stopped = models.BooleanField(default=False, db_default=False)

@@ -106,6 +106,9 @@ class TargetRow:
     open: bool
     reason: str
     version: str
+    unit: str
+    keeps: tuple[str, ...]
+    skew_s: float
     wallet: int | None
     promised: int
     stopped: bool
@@ -369,6 +372,9 @@ def _target(row: TargetState) -> TargetRow:
         open=row.open,
         reason=row.reason,
         version=row.version,
+        unit=row.unit,
+        keeps=tuple(row.keeps.split()),
+        skew_s=row.skew_s,
         wallet=row.wallet,
         promised=row.promised,
         stopped=row.stopped,

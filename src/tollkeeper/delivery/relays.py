@@ -18,14 +18,14 @@ from typing import NamedTuple, TypedDict
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q, Sum
+from django.db.models import F, Q
 from django.utils import timezone
 
 from tollkeeper.core.keys import digest
 from tollkeeper.core.terms import KeyTerms, decode_key_terms
 from tollkeeper.delivery.keyring import best
 from tollkeeper.delivery.models import Delivery, DeliveryStep, Snapshot, Suspension, TargetState
-from tollkeeper.delivery.provisioners import Facts, Seen, Wish
+from tollkeeper.delivery.provisioners import Seen, Wish
 from tollkeeper.delivery.snapshots import OF_THE_KEY, keep_snapshots
 from tollkeeper.kit.jobs import enqueue
 from tollkeeper.kit.sealed import open_sealed, seal
@@ -301,15 +301,6 @@ def _anew(label: str, used: int) -> bool:
 
 
 @transaction.atomic
-def stop_target(name: str, *, stopped: bool) -> int:
-    """Stop all keys at a relay, or let them go on; answers how many. New ones are born stopped."""
-    never = {"probed_at": timezone.now(), "open": False, "reason": "not_asked"}
-    TargetState.objects.get_or_create(name=name, defaults=never)
-    TargetState.objects.filter(name=name).update(stopped=stopped)
-    return want(Q(target=name, state__in=LIVE))
-
-
-@transaction.atomic
 def pause(delivery_id: int, *, paused: bool) -> None:
     """Stop a key for a while on its customer's wish, or let it go on."""
     label = Delivery.objects.values_list("label", flat=True).get(pk=delivery_id)
@@ -321,45 +312,6 @@ def pause(delivery_id: int, *, paused: bool) -> None:
 def align_again(delivery_id: int) -> int:
     """Have one key brought in line once more; answers 0 if it is at no relay."""
     return want(Q(pk=delivery_id))
-
-
-@transaction.atomic
-def keep_probe(target: str, facts: Facts | None, reason: str = "") -> bool:
-    """Note what a probe found; answers whether new keys may be sold from there.
-
-    A wallet must hold what all live keys may still use; otherwise sales stop before it
-    runs dry.
-    """
-    promised = promised_units(target)
-    wallet = None if facts is None else facts.wallet
-    if facts is not None and wallet is not None and wallet < promised:
-        reason = "wallet"
-    is_open = facts is not None and not reason
-    TargetState.objects.update_or_create(
-        name=target,
-        defaults={
-            "probed_at": timezone.now(),
-            "open": is_open,
-            "reason": reason[:120],
-            "version": "" if facts is None else facts.version[:60],
-            "wallet": wallet,
-            "promised": promised,
-        },
-    )
-    return is_open
-
-
-def promised_units(target: str) -> int:
-    """What all live keys of a target may still use, in micro-units, as far as is known.
-
-    Those that are being made count as well.
-    """
-    leaders = Delivery.objects.filter(target=target, state__in=LIVE, cap__isnull=False).exclude(label="")
-    newest = leaders.values("label").annotate(newest=Max("pk")).values_list("newest", flat=True)
-    caps = Delivery.objects.filter(pk__in=list(newest)).aggregate(total=Sum("cap"))["total"] or 0
-    looks = Snapshot.objects.filter(OF_THE_KEY, delivery_id__in=list(newest))
-    shown = looks.values("delivery_id").annotate(u=Max("used"))
-    return max(0, caps - sum(row["u"] or 0 for row in shown))
 
 
 def _owner(delivery: Delivery) -> uuid.UUID:

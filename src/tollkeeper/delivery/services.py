@@ -42,16 +42,15 @@ from tollkeeper.delivery.relays import (
     aligned,
     intend,
     keep_made,
-    keep_probe,
     lose,
     pause,
     raise_cap,
     replace,
     seal_made,
-    stop_target,
     want,
 )
 from tollkeeper.delivery.snapshots import keep_snapshot, keep_snapshots
+from tollkeeper.delivery.targets import keep_probe, stop_target
 
 __all__ = [
     "PAUSED",

@@ -43,6 +43,25 @@ def _why(
     return "wallet" if relay.wallet is not None and relay.wallet < relay.promised + units else ""
 
 
+def not_kept(plan: PlanTerms) -> tuple[str, ...]:
+    """What of a plan its relay does not keep, as far as a probe found: nobody else sees to it there.
+
+    Only an end is seen to by us, by withdrawing the key in time.
+    """
+    relay = delivery.find_target(plan.target) if plan.target else None
+    if relay is None or not relay.keeps:
+        return ()
+    minute = {limit.unit for limit in plan.key.limits if limit.window_s == 60}
+    sold = {
+        "models": bool(plan.key.models),
+        "ip_ranges": bool(plan.key.ip_ranges),
+        "requests_per_minute": "requests" in minute,
+        "tokens_per_minute": "tokens" in minute,
+        "concurrency": bool(plan.key.concurrency),
+    }
+    return tuple(name for name, wanted in sold.items() if wanted and name not in relay.keeps)
+
+
 def stop_relay(name: str) -> int:
     """Stop every key at a relay, and its sale; answers how many keys. Raises ``relaying.NoTarget``."""
     relaying.provisioner(name)

@@ -14,7 +14,7 @@ from tests.services.money import price_of
 from tests.web.console.test_relays import sold as sold
 from tests.web.story import Story, Strict
 from tollkeeper.catalog import queries as catalog
-from tollkeeper.core.terms import TargetTerms
+from tollkeeper.core.terms import LimitTerms, TargetTerms
 from tollkeeper.delivery import queries, registry
 from tollkeeper.delivery import services as delivery
 from tollkeeper.delivery.models import Delivery, Snapshot, TargetState
@@ -129,3 +129,24 @@ def test_a_wallet_that_cannot_hold_one_more_sells_no_more(story: Story, relay: N
     assert selling.why_unsold(plan) == "wallet", "what was sold since the last probe counts"
     probe(wallet=None)
     assert selling.why_unsold(plan, 1000) == "", "a relay without a wallet has no such end"
+
+
+def test_what_a_probe_found_is_shown_and_what_is_sold_beyond_it(story: Story, relay: None) -> None:
+    facts = Facts(
+        "1.2", "USD", frozenset({"cap", "models"}), chooses_secret=True, reads_secret=True, skew_s=120.0
+    )
+    delivery.keep_probe("relay", facts)
+    text = page(story)
+    for words in ("USD", "Cap · Models", "its clock is 120 s ahead of ours"):
+        assert words in text, words
+    delivery.keep_probe("relay", None, "no_answer")
+    assert "Cap · Models" in page(story), "it is still known while it does not answer"
+    plan = msgspec.structs.replace(catalog.get_plan("pro"), target="relay")
+    narrow = msgspec.structs.replace(
+        plan.key, models=("m",), limits=(LimitTerms("minute", "requests", 60, 60),), concurrency=2
+    )
+    assert selling.not_kept(msgspec.structs.replace(plan, key=narrow)) == (
+        "requests_per_minute",
+        "concurrency",
+    )
+    assert selling.not_kept(msgspec.structs.replace(plan, target="")) == ()

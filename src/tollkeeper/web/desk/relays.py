@@ -19,6 +19,8 @@ from tollkeeper.delivery import services as verbs
 from tollkeeper.flows import relaying, selling
 from tollkeeper.web.access import for_staff
 
+_CLOCK_S = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Relay:
@@ -27,6 +29,11 @@ class Relay:
     terms: TargetTerms
     state: delivery.TargetRow | None
     keys: int
+
+    @property
+    def clock_off(self) -> bool:
+        """Whether its clock is so far from ours that ends of keys are kept at the wrong time."""
+        return self.state is not None and abs(self.state.skew_s) > _CLOCK_S
 
     @property
     def used_percent(self) -> int | None:
@@ -47,7 +54,7 @@ def relay_list(request: HttpRequest) -> HttpResponse:
     ]
     values = {
         "relays": relays,
-        "plans": [(plan, unsold.get(plan.slug, "")) for plan in catalog.list_plans()],
+        "plans": [(plan, unsold.get(plan.slug, ""), selling.not_kept(plan)) for plan in catalog.list_plans()],
         "odd": delivery.odd_snapshots(50),
         "unaligned": delivery.unaligned(50),
     }
