@@ -53,10 +53,16 @@ def _run(command: list[str], folder: Path) -> str:
     return " / ".join(told) or f"{command[0]} ended with {done.returncode}"
 
 
-def _build_parser(part: Path) -> str:
-    target = part / f"_heads{sysconfig.get_config_var('EXT_SUFFIX')}"
+def _build_leaves(part: Path) -> str:
     flags = ["-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{sysconfig.get_paths()['include']}"]
-    return _run([_compiler() or "cc", *flags, str(compiled.ROOT / compiled.LEAF), "-o", str(target)], part)
+    for leaf in compiled.LEAVES:
+        if leaf.stem == "_sockets" and sys.platform != "linux":  # epoll is Linux's
+            continue
+        target = part / f"{leaf.stem}{sysconfig.get_config_var('EXT_SUFFIX')}"
+        trouble = _run([_compiler() or "cc", *flags, str(compiled.ROOT / leaf), "-o", str(target)], part)
+        if trouble:
+            return trouble
+    return ""
 
 
 def _fetch_tools(part: Path) -> str:
@@ -116,7 +122,7 @@ def _into(place: Path, make: Callable[[Path], str]) -> str:
 
 def build(*, only_parser: bool = False) -> str:
     """Compile what can be compiled; gives an empty text, or one sentence on what could not and why."""
-    trouble = obstacle() or _into(compiled.parser_folder(), _build_parser)
+    trouble = obstacle() or _into(compiled.parser_folder(), _build_leaves)
     if trouble:
         return f"nothing was compiled: {trouble}"
     if only_parser:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 """The package's folder."""
-LEAF = Path("gate/_heads.c")
+LEAVES = (Path("gate/_heads.c"), Path("gate/_sockets.c"))
 MODULES = tuple(
     Path(name)
     for name in (
@@ -32,6 +32,7 @@ MODULES = tuple(
         "gate/metrics.py",
         "gate/routes.py",
         "gate/wire/link.py",
+        "gate/wire/sockets.py",
         "gate/wire/reader.py",
         "gate/wire/gatherer.py",
         "gate/wire/client.py",
@@ -50,7 +51,7 @@ _from_core = re.compile(r"^ *from tollkeeper\.(core[\w.]*) import (\w+(?:, \w+)*
 
 def sources() -> list[Path]:
     """Everything that a build depends on, below :data:`ROOT`: the gate, and what it imports of the core."""
-    found = {LEAF}
+    found = {*LEAVES}
     left = [*(ROOT / "gate").rglob("*.py"), *(ROOT / "core" / "meters").glob("*.py")]
     while left:
         path = left.pop()
@@ -76,7 +77,7 @@ def _key(paths: list[Path]) -> str:
 
 def parser_folder() -> Path:
     """Where the compiled parser of the present source lies, whether there is one or not."""
-    return _base() / f"parser-{_key([LEAF])}"
+    return _base() / f"parser-{_key(list(LEAVES))}"
 
 
 def folder() -> Path:

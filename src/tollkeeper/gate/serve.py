@@ -28,6 +28,7 @@ from tollkeeper.gate.routes import BadRoute
 from tollkeeper.gate.wire.client import Client
 from tollkeeper.gate.wire.engine import Engine
 from tollkeeper.gate.wire.pool import BadUpstream
+from tollkeeper.gate.wire.sockets import BACKLOG, Listener, Sockets, find_leaf
 
 log = logging.getLogger("tollkeeper.gate")
 STALE_FEED_S = 10.0
@@ -54,6 +55,9 @@ class Gate:
         except OSError as error:
             raise BadOptions(f"the journal {options.journal} cannot be written: {error.strerror}") from None
         self.engine = Engine(loop, journal, options.gate_id, options.pepper, options.max_connections)
+        leaf = find_leaf()
+        if leaf is not None:
+            self.engine.sockets = Sockets(loop, self.engine, leaf)
         self.engine.lender = self.lender = Lender(self.engine, options.gate_id, self._connect)
         self.callers = Callers()
         if options.redis_url:  # loaded only where it is used: it doubles the memory of a small gate
@@ -70,21 +74,25 @@ class Gate:
         self.terms_trouble = ""
         self.snapshot_version = 0
         self.stopping = asyncio.Event()
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Listener] = []
 
     async def start(self) -> None:
         """Open the ports and begin to follow the book. Raises :class:`BadOptions`."""
         options = self.options
         tls = self._tls()
         try:
-            server = await self.loop.create_server(
-                lambda: Client(self.engine),  # type: ignore[arg-type, return-value]  # duck-typed, see Link
-                options.host,
-                options.port,
-                backlog=4096,
-                ssl=tls,
-            )
-            self._servers.append(server)
+            if tls is None and self.engine.sockets is not None:
+                listen = self.engine.sockets.listen
+                self._servers.append(await listen(options.host, options.port, lambda: Client(self.engine)))
+            else:
+                server = await self.loop.create_server(
+                    lambda: Client(self.engine),  # type: ignore[arg-type, return-value]  # duck-typed, see Link
+                    options.host,
+                    options.port,
+                    backlog=BACKLOG,
+                    ssl=tls,
+                )
+                self._servers.append(server)
         except OSError as error:
             raise BadOptions(_busy(options.host, options.port, error)) from None
         try:

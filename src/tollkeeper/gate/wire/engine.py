@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tollkeeper.gate.shared import SharedSpeed
     from tollkeeper.gate.wire.client import Client
     from tollkeeper.gate.wire.reader import Reader
+    from tollkeeper.gate.wire.sockets import Sockets
     from tollkeeper.gate.wire.upstream import Upstream
 
 NO_TERMS = GateTerms(shop="", routes=(), upstreams=())
@@ -91,6 +92,10 @@ class Engine:
         """Why nobody is let in during this tick; empty if all is well."""
         self.admitted = 0
         self.stale = True
+        self.turning = False
+        """A turn of :attr:`sockets` runs, which ends the tick itself."""
+        self.sockets: Sockets | None = None
+        """Plain connections; None where they are asyncio's own."""
         self._began_ns = time.monotonic_ns()
         self.now = self.clock()
         self.mono_us = 0
@@ -118,7 +123,8 @@ class Engine:
             self.closed_as = "not_ready"
         else:
             self.closed_as = "shop_suspended" if self.terms.suspended else ""
-        self.loop.call_soon(self.end_tick)
+        if not self.turning:
+            self.loop.call_soon(self.end_tick)
 
     def end_tick(self) -> None:
         """Journal first; then everything that waited for it."""

@@ -1,7 +1,7 @@
 """One TCP connection, of either side: writing, backpressure, deadlines.
 
-Not a subclass of ``asyncio.Protocol``: the event loop asks for these methods only,
-and a class without foreign bases can be compiled whole.
+Not a subclass of ``asyncio.Protocol``: a transport asks for these methods only, and a class
+without foreign bases can be compiled whole.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class Link:
             self.dead = True
             self.lost()
         self.gone()
+
+    def data_received(self, data: bytes) -> None:
+        """The loop: bytes came."""
 
     def eof_received(self) -> bool:
         """The loop: the peer ended its half; the connection is closed."""

@@ -92,7 +92,11 @@ class Target:
 
     async def _dial(self, upstream: Upstream) -> None:
         loop = asyncio.get_running_loop()
+        sockets = self.engine.sockets
         try:
+            if sockets is not None and self.tls is None:
+                await sockets.connect(self.host, self.port, upstream)
+                return
             server_name = self.host if self.tls else None
             await loop.create_connection(  # type: ignore[type-var]  # duck-typed, see Link
                 lambda: upstream,
