@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,8 +95,9 @@ def test_who_waits_for_the_next_period_pays_nothing(till: Till) -> None:
 def test_a_period_that_was_paid_meanwhile_is_not_paid_twice_unseen(till: Till) -> None:
     customer, name = rested(till)
     number = resuming.go_on(customer, name)
-    held = plans.own_plan(customer, name)
-    plans.renew(held, instant=timezone.now(), source="in_other", now=timezone.now())
+    with transaction.atomic():
+        held = plans.own_plan(customer, name)
+        plans.renew(held, instant=timezone.now(), source="in_other", now=timezone.now())
     till.pay(number)
     till.deliver()
     assert Order.objects.get(number=number).review == "period_twice"

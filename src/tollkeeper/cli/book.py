@@ -26,16 +26,18 @@ def book() -> None:
 
 @app.command()
 def check(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Check the units in the book against themselves: every entry, grant, lease and balance.
+    """Check the book against itself: every entry, grant, lease and balance of units, and the money of
+    every order: payments, refunds, documents and their numbers, periods.
 
     Prints each fault, and changes nothing. May run beside a running shop.
 
     Example: tollkeeper book check --json
     """
     reach_book(start())
+    from tollkeeper.flows.checking import check_money
     from tollkeeper.usage.services import check_book
 
-    faults = check_book()
+    faults: list[Any] = [*check_book(), *check_money()]
     if as_json:
         rows = [
             {"code": fault.code, "where": fault.where, "expected": fault.expected, "found": fault.found}

@@ -111,10 +111,16 @@ def _buy(customer: int, number: int, chance: random.Random) -> None:
         buyers.freeze(document.pk, customer, issued)
         outbox.announce(customer, "order.paid", f"drill:{order.pk}", {"order": order.number}, timezone.now())
         if refunded:
-            Refund.objects.create(
+            back = Refund.objects.create(
                 order=order, attempt=attempt, state="succeeded", origin="operator", reason="asked",
                 amount_minor=refunded, currency="EUR", reference=f"re_{number}_{turn}",
             )  # fmt: skip
+            note = documents.correct(
+                "credit_note", "DRILL-C2026", order.pk,
+                {"currency": "EUR", "total_minor": -refunded, "tax_minor": -(refunded // 6)},
+                now=issued, refund_id=back.pk, corrects_id=document.pk,
+            )  # fmt: skip
+            buyers.freeze(note.pk, customer, issued)
     Payer.objects.create(customer_id=customer, provider="stripe", reference=f"cus_drill{number}")
     usage.issue_grant(
         key=f"drill:{customer}", customer_id=customer, unit="calls", amount=chance.randint(1, 900) * MICRO,

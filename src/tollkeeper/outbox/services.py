@@ -149,6 +149,7 @@ def ping(customer_id: int | None, number: str, now: dt.datetime) -> bool:
     Raises :class:`NoEndpoint`.
     """
     row = _own(customer_id, number)
+    row.posts.filter(state="waiting").update(next_at=now)  # what waits goes first, and is tried at once
     if row.posts.filter(event__kind=PING, state="waiting").exists():
         return False
     body = _body(PING, {"endpoint": number}, now)
