@@ -67,3 +67,11 @@ def test_a_wrong_word_is_one_sentence() -> None:
         answer = RUN.invoke(app, ["breach", *words])
         assert answer.exit_code != 0
         assert "\n" not in str(answer.exception)
+
+
+def test_what_waits_names_it_first() -> None:
+    say("open", "unavailable", *ME)
+    (row,) = breaches.list_breaches()
+    answer = RUN.invoke(build("rights"), ["rights", "list"])
+    assert answer.output.startswith(row.number)
+    assert "not judged" in answer.output

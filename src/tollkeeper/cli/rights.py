@@ -26,13 +26,16 @@ def _day(text: str) -> dt.date | None:
 
 @app.command("list")
 def show() -> None:
-    """What waits: requests, reports of children, cases, holds.
+    """What waits: breaches, requests, reports of children, cases, holds.
 
     Example: tollkeeper rights list
     """
     start()
-    from tollkeeper.privacy import authorities, holds, minors, requests
+    from tollkeeper.privacy import authorities, breaches, holds, minors, requests
 
+    for row in breaches.unfinished():
+        due = f"due {row.authority_due_at:%Y-%m-%d %H:%M}" if row.authority_waits else "to be closed"
+        typer.echo(f"{row.number}  breach       {row.risk or 'not judged':<12} {due}")
     for asked in requests.open_requests():
         typer.echo(f"{asked.number}  {asked.kind:<12} {asked.state:<12} due {asked.due_on}")
     for report in minors.waiting():

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.personal import Plain
-from tollkeeper.privacy import erasing, periods
+from tollkeeper.kit import backups
+from tollkeeper.privacy import erasing, holds, periods
 from tollkeeper.privacy.discovery import rows_of
 from tollkeeper.proofs import census
 from tollkeeper.proofs.context import Context
@@ -86,13 +87,27 @@ def after_closure(ctx: Context) -> Evidence:
         "hours_to_think_again": clocks.closure_cool_off_hours,
         "days_for_processors": clocks.closure_processors_days,
         "days_in_backups": clocks.closure_backups_days,
+        **_backups(ctx),
     }
+
+
+def _backups(ctx: Context) -> Evidence:
+    """How long the oldest backup and the oldest copy of keys have lived, beside what was promised."""
+    window, promised = backups.window_days(ctx.now), ctx.policy.clocks.closure_backups_days
+    require(window is None or window <= promised, "a backup is older than promised", days=window)
+    copies = backups.key_folder()
+    made = [path.stat().st_mtime for path in copies.glob("*.sqlite3")] if copies.is_dir() else []
+    keys = int((ctx.now.timestamp() - min(made)) // 86_400) if made else None
+    require(keys is None or keys <= backups.KEY_DAYS + 1, "a copy of keys outlived its days", days=keys)
+    return {"oldest_backup_days": window, "oldest_copy_of_keys_days": keys}
 
 
 @probe("T-33")
 def what_stays(ctx: Context) -> Evidence:
     """What outlives an account, each with its ground, its days, and the law beyond three years."""
     stays = periods.stays(ctx.policy)
+    late = holds.overdue(ctx.today)
+    require(late == 0, "a hold order was not looked at again in time", overdue=late)
     blank = sorted({row.column for row in stays if not row.ground.strip()})
     require(not blank, "something stays without a ground", columns=blank)
     lawless = sorted({row.column for row in stays if row.days > 1130 and not row.law})
