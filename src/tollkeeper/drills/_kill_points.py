@@ -20,6 +20,7 @@ from unittest import mock
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 
@@ -89,7 +90,7 @@ def in_child(work: Callable[[], Any]) -> tuple[bool, Any]:
     """
     connections.close_all()
     for one in connections.all(initialized_only=True):
-        if one.vendor == "postgresql":
+        if isinstance(one, PostgreSQL):
             one.close_pool()
     descriptor, name = tempfile.mkstemp(prefix="tollkeeper-child-")
     os.close(descriptor)
