@@ -24,7 +24,7 @@ from tollkeeper.privacy.models import Choice
 from tollkeeper.usage.models import Call
 
 SUMMARY = "Days of the call log dropped in seconds that do not depend on their rows; the rest purged per row."
-PARTITIONED, ROW_BY_ROW = 10_000_000, 2_000_000
+PARTITIONED, ROW_BY_ROW = 100_000_000, 2_000_000
 """Rows of the large night; beside it a tenth of them."""
 DAYS = 30
 """Days of the log that are past their period."""
