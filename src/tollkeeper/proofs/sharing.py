@@ -92,12 +92,25 @@ def hosting(ctx: Context) -> Evidence:
 
 @probe("T-20")
 def authorities(ctx: Context) -> Evidence:
-    """Nothing left for an authority outside a case."""
+    """Nothing left for an authority outside a case that two people agreed to."""
     name = _only(ctx, "authority")
-    sent = census.model_of("trail.Disclosure")._base_manager.filter(processor=name, outcome="sent").count()
-    cases = census.model_of("privacy.Request")._base_manager.filter(kind="authority").count()
-    require(sent <= cases, "data left for an authority without a case", sent=sent, cases=cases)
-    return {"cases": cases, "disclosures": sent, "outside_a_case": 0}
+    cases = census.model_of("privacy.AuthorityCase")._base_manager
+    given = cases.filter(state="released")
+    alone = given.filter(checked_by="").count() + given.filter(form_ok=False).count()
+    require(alone == 0, "data was given out without a second look", cases=alone)
+    sent = census.model_of("trail.Disclosure")._base_manager.filter(processor=name, outcome="sent")
+    outside = sent.exclude(at__in=list(given.values_list("decided_at", flat=True))).count()
+    require(outside == 0, "data left for an authority without a case", sent=outside)
+    late = cases.filter(state="released", subject__isnull=False, told_at__isnull=True)
+    hushed = late.filter(gag_until__lt=ctx.today - dt.timedelta(days=2)).count()
+    require(hushed == 0, "a gag is over and the person was not told", cases=hushed)
+    return {
+        "cases": cases.count(),
+        "released": given.count(),
+        "disclosures": sent.count(),
+        "outside_a_case": outside,
+        "gags_that_hold": late.filter(gag_until__gte=ctx.today).count(),
+    }
 
 
 @probe("T-21", "G-30")
