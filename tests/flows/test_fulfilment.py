@@ -19,6 +19,7 @@ from tollkeeper.delivery.models import Key, KeyEntry
 from tollkeeper.flows import fulfilment
 from tollkeeper.kit import job_runner, mail
 from tollkeeper.kit import queries as jobs
+from tollkeeper.kit import services as job_verbs
 from tollkeeper.kit.jobs import enqueue
 from tollkeeper.kit.models import Job
 from tollkeeper.sales.models import Order
@@ -107,13 +108,20 @@ def test_a_step_that_fails_is_taken_up_again(broken: str, monkeypatch: pytest.Mo
 def test_what_cannot_be_delivered_ends_as_a_failed_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     buyer = customer()
     line_id = line(buyer)
-    monkeypatch.setattr(fulfilment, "_grant", lambda line, begins: 1 / 0)
-    assert fulfil(line_id)[-1] == "dead"
+    with monkeypatch.context() as broken:
+        broken.setattr(fulfilment, "_grant", lambda line, begins: 1 / 0)
+        assert fulfil(line_id)[-1] == "dead"
     [failed] = delivery.failed_deliveries()
     assert (failed.line_id, failed.error) == (line_id, "gave_up")
     assert jobs.dead_jobs()[0].error_class == "ZeroDivisionError"
     assert delivery.find_unrevealed(buyer) is None
     assert mails() == []
+    assert job_verbs.retry_job(jobs.dead_jobs()[0].id)
+    assert fulfil(line_id)[0] == "done"
+    handed = delivery.find_delivery(line_id)
+    assert handed is not None
+    assert (handed.state, handed.error, handed.revealable) == ("delivered", "", True)
+    assert (Key.objects.count(), Grant.objects.count()) == (1, 1)
 
 
 def test_a_mail_server_that_is_down_delays_only_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:

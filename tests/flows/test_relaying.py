@@ -21,6 +21,7 @@ from tollkeeper.core.terms import KeyTerms, LimitTerms
 from tollkeeper.delivery import queries, services
 from tollkeeper.delivery.models import Delivery
 from tollkeeper.flows import fulfilment, relaying
+from tollkeeper.kit import services as job_verbs
 from tollkeeper.kit.models import Job, Step
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,12 @@ def test_what_is_never_kept_is_not_delivered_and_calls_an_operator(shop: Shop) -
     assert queries.find_delivery(line).state == "failed"
     assert queries.find_unrevealed(buyer) is None
     assert all(key.blocked for key in shop.relay.keys.values())
+    [dead] = Job.objects.filter(kind="fulfil_line", state="dead")
+    shop.relay.faults.clear()
+    assert job_verbs.retry_job(dead.pk)
+    work()
+    assert queries.find_delivery(line).state == "delivered", "put back by an operator, it is handed over"
+    assert shop.chat(revealed(buyer))
 
 
 def test_a_renewal_raises_the_same_key(shop: Shop) -> None:

@@ -60,6 +60,20 @@ def open_delivery(
 
 
 @transaction.atomic
+def take_up(delivery_id: int) -> bool:
+    """Go on with a hand-over that was given up, for its job was put back; False if it was not given up."""
+    delivery = _locked(delivery_id)
+    if delivery.state != "failed":
+        return False
+    for event in ("queue", "start"):
+        delivery.state = states.step(states.FULFILMENT, delivery.state, event)
+    delivery.error = ""
+    delivery.save(update_fields=["state", "error"])
+    note(delivery_id, "taken up again")
+    return True
+
+
+@transaction.atomic
 def provide_key(delivery_id: int, *, title: str) -> bool:
     """Give the delivery a key on our gate: the customer's, raised, or a new one, sealed until it is shown.
 

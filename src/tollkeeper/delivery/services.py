@@ -16,6 +16,7 @@ from tollkeeper.delivery.handover import (
     reveal,
     revoke_delivery,
     stop_line,
+    take_up,
 )
 from tollkeeper.delivery.keyring import BadWish, Own
 from tollkeeper.delivery.keys import (
@@ -99,6 +100,7 @@ __all__ = [
     "stop_line",
     "stop_target",
     "suspend_keys",
+    "take_up",
     "tenant",
     "touch_keys",
     "want",

@@ -38,6 +38,7 @@ def fulfil_line(context: Context, line_id: int) -> None:
     line = sales.get_line(line_id)
     begins = from_micros(context.step("begin", _begin, line))
     delivery_id = context.step("reserve", _reserve, line, begins)
+    delivery.take_up(delivery_id)  # no step: an operator may put a dead job back more than once
     if line.terms.provisioner == HOME:
         new_key = context.step("provide", _provide, delivery_id, line)
         context.step("grant", _grant, line, begins)
