@@ -14,6 +14,9 @@ from tollkeeper.kit.literals import Literal, literals
 from tollkeeper.payments.models import CORRECTIONS, Attempt, Dispute, Document, InboxEvent, Payer, Refund
 from tollkeeper.payments.services import OPEN
 
+NoSuchRow = (Refund.DoesNotExist, Dispute.DoesNotExist)
+"""What reading a refund or a dispute by its id raises."""
+
 
 class NoSuchDocument(LookupError):
     """There is no such document, or it is somebody else's."""

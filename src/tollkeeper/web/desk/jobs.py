@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from tollkeeper.kit import queries as kit
 from tollkeeper.kit import services as kit_verbs
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.desk import job_rows
 
 
 @require_safe
@@ -20,7 +21,11 @@ def job_list(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "desk/jobs.html",
-        {"dead": kit.dead_jobs(), "waiting": kit.waiting_jobs(), "counts": sorted(kit.job_counts().items())},
+        {
+            "dead": job_rows.of(kit.dead_jobs()),
+            "waiting": [job_rows.DeskJob(row) for row in kit.waiting_jobs()],
+            "counts": sorted(kit.job_counts().items()),
+        },
     )
 
 

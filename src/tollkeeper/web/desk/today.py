@@ -13,6 +13,7 @@ from tollkeeper.privacy import proof_runs, reviews
 from tollkeeper.sales import queries as sales
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.desk import job_rows
 from tollkeeper.web.desk.promises import KIND_WORDS
 from tollkeeper.web.desk.waiting import waiting_for
 
@@ -29,7 +30,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "waiting": waiting_for(request.user, timezone.now().date()),
             "held": sales.recent_orders(20, review_only=True),
             "failed": delivery.failed_deliveries(20),
-            "dead": kit.dead_jobs(20),
+            "dead": job_rows.of(kit.dead_jobs(20)),
             "strays": usage.strays(20),
             "waiting_count": counts.get("ready", 0) + counts.get("running", 0),
             "dead_count": counts.get("dead", 0),
