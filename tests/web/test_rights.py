@@ -1,7 +1,10 @@
 """Asking about data without an account."""
 
+import re
+
 import pytest
 from django.conf import settings
+from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
@@ -75,9 +78,14 @@ def test_robots_are_told_nothing_and_floods_are_stopped() -> None:
     assert answers == [302] * 5 + [429] * 2
 
 
-def test_a_report_about_a_child_is_due_in_days() -> None:
+def test_a_report_about_a_child_is_due_in_days_once_it_is_confirmed() -> None:
     Client().post("/privacy/minor/", {"contact": "parent@example.org", "words": "the account of my child"})
     (row,) = requests.open_requests()
     assert row.kind == "minor"
+    assert row.due_on is None, "nobody showed yet that the address is theirs"
+    found = re.search(r"http://[^/]+(/privacy/minor/\S+/)", str(mail.outbox[-1].body))
+    assert found is not None
+    Client().post(found[1])
+    (row,) = requests.open_requests()
     assert row.due_on is not None
     assert (row.due_on - row.received_at.date()).days == 3

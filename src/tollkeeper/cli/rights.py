@@ -37,7 +37,7 @@ def show() -> None:
         due = f"due {row.authority_due_at:%Y-%m-%d %H:%M}" if row.authority_waits else "to be closed"
         typer.echo(f"{row.number}  breach       {row.risk or 'not judged':<12} {due}")
     for asked in requests.open_requests():
-        typer.echo(f"{asked.number}  {asked.kind:<12} {asked.state:<12} due {asked.due_on}")
+        typer.echo(f"{asked.number}  {asked.kind:<12} {asked.state:<12} due {asked.due_on or '-'}")
     for report in minors.waiting():
         typer.echo(f"{report.number}  child        {report.state:<12} due {report.decide_by:%Y-%m-%d %H:%M}")
     for case in authorities.waiting():

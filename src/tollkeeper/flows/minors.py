@@ -43,6 +43,7 @@ def confirm(number: str, secret: str) -> None:
     """The writer opened the link: the account, if there is one, is frozen now. Raises ``Refused``."""
     with transaction.atomic():
         address = minors.confirm(number, secret)
+        requests.start_clock(number, minors.decide_by(number).date())
         found = accounts.find_user(address) if address else None
         if found is not None and not found.is_staff:
             minors.name_subject(number, found.pk, was_active=found.is_active)
@@ -98,5 +99,15 @@ def late_minor_report(context: Context, number: str, stopped: str = "") -> None:
 
 @schedule("forget_reporters", every_s=24 * 3600, purpose="legal")
 def forget_reporters(context: Context) -> None:
-    """What reporters wrote goes after 90 days."""
-    minors.forget_reporters(timezone.now())
+    """What reporters wrote goes after 90 days; what nobody ever confirmed ends with it."""
+    forget(timezone.now())
+
+
+def forget(now: dt.datetime) -> int:
+    """Take reporters' addresses and words away, of the report and of its request; how many."""
+    gone = minors.forget_reporters(now)
+    for number, lapsed in gone:
+        requests.forget_writer(number)
+        if lapsed:
+            requests.answer_request(number, "lapsed")
+    return len(gone)

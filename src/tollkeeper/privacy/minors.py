@@ -108,17 +108,21 @@ def waiting() -> list[ReportRow]:
     return [_row(row) for row in MinorReport.objects.filter(state="frozen").order_by("decide_by")]
 
 
-def forget_reporters(now: dt.datetime) -> int:
-    """Drop what reporters wrote, 90 days after; unconfirmed reports lapse with it. How many."""
+def forget_reporters(now: dt.datetime) -> list[tuple[str, bool]]:
+    """Drop what reporters wrote, 90 days after; each number, with True for one that nobody ever
+    confirmed and that lapses with it."""
     limit = now - dt.timedelta(days=REPORTER_DAYS)
     rows = MinorReport.objects.filter(received_at__lt=limit, contact__isnull=False)
-    cases = dict(rows.values_list("pk", "case"))
-    for key, case in cases.items():
+    gone = []
+    for key, case, number, state in list(rows.values_list("pk", "case", "number", "state")):
         with transaction.atomic():
             MinorReport.objects.filter(pk=key).update(contact=None, account=None, words=None, secret="")
-            MinorReport.objects.filter(pk=key, state="received").update(state="lapsed")
+            lapsed = state == states.MINOR.initial
+            if lapsed:
+                MinorReport.objects.filter(pk=key).update(state=states.step(states.MINOR, state, "lapse"))
         sealed.destroy(case)
-    return len(cases)
+        gone.append((number, lapsed))
+    return gone
 
 
 def _row(row: MinorReport) -> ReportRow:

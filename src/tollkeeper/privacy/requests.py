@@ -18,7 +18,7 @@ from tollkeeper.core import clocks, identity
 from tollkeeper.core.cards import strike_cards
 from tollkeeper.core.identity import Risk
 from tollkeeper.core.refusal import Refused
-from tollkeeper.kit import audit
+from tollkeeper.kit import audit, sealed
 from tollkeeper.kit.sealed import Closed, ErasedText
 from tollkeeper.privacy import policy_queries
 from tollkeeper.privacy.models import Request
@@ -122,7 +122,7 @@ def open_request(  # noqa: PLR0913 - the facts of a request
             contact=contact or None,
             words=strike_cards(words.strip()) or None,
             received_at=now,
-            due_on=clock.answer_on,
+            due_on=None if kind == "minor" else clock.answer_on,  # its clock begins with its confirmation
             acknowledge_by=clock.acknowledge_on,
             needs=identity.needed(kind, Risk(account=subject is not None)) if needs is None else needs,
             level=identity.SIGNED_IN if subject else identity.OPEN,
@@ -131,6 +131,19 @@ def open_request(  # noqa: PLR0913 - the facts of a request
         )
         audit.record("request.received", object=f"privacy.Request:{row.number}", subject=subject, note=kind)
     return row.number
+
+
+def start_clock(number: str, due_on: dt.date) -> None:
+    """A report about a child was confirmed: from now on it can be late."""
+    Request.objects.filter(number=number, answered_at__isnull=True).update(due_on=due_on)
+
+
+def forget_writer(number: str) -> None:
+    """Where a stranger could be answered, and what they wrote, goes before the request does."""
+    row = Request.objects.get(number=number)
+    Request.objects.filter(pk=row.pk).update(contact=None, words=None, reply=None)
+    if row.case != row.subject_id:
+        sealed.destroy(row.case)
 
 
 def answer_request(number: str, state: str = "fulfilled", note: str = "") -> None:

@@ -21,7 +21,7 @@ from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import erasure
 from tollkeeper.flows import minors as minor_flow
 from tollkeeper.flows.policy_change import load_policy
-from tollkeeper.kit import egress
+from tollkeeper.kit import egress, sealed
 from tollkeeper.kit.job_runner import claim, run
 from tollkeeper.kit.jobs import enqueue
 from tollkeeper.privacy import authorities, forgetting, holds, minors, requests, retention
@@ -131,10 +131,31 @@ def test_a_true_report_erases_the_account() -> None:
 def test_reporters_are_forgotten_after_ninety_days() -> None:
     number = minor_flow.report(contact="p@example.org", account="", words="words")
     now = timezone.now()
-    assert minors.forget_reporters(now + dt.timedelta(days=89)) == 0
-    assert minors.forget_reporters(now + dt.timedelta(days=91)) == 1
+    assert requests.get_words(number).contact == "p@example.org"
+    assert minor_flow.forget(now + dt.timedelta(days=89)) == 0
+    case = Request.objects.get(number=number).case
+    assert minor_flow.forget(now + dt.timedelta(days=91)) == 1
     row = MinorReport.objects.get(number=number)
     assert (row.contact, row.words, row.state) == (None, None, "lapsed")
+    words = requests.get_words(number)
+    assert (words.contact, words.words) == (None, None), "nor in the request of the report"
+    assert sealed.destroyed([case])
+    assert requests.find_state(number, "minor") == "lapsed"
+    assert minor_flow.forget(now + dt.timedelta(days=99)) == 0
+
+
+def test_a_report_is_late_only_after_its_writer_confirmed_it() -> None:
+    number = minor_flow.report(contact="p@example.org", account="", words="words")
+    link = link_of()
+    with time_machine.travel(timezone.now() + dt.timedelta(days=10)):
+        assert requests.counts()["overdue"] == 0, "robots cannot make us late"
+        Client().post(link)
+        assert requests.counts()["overdue"] == 0
+        found = requests.find_request(number)
+        assert found is not None
+        assert found.due_on == minors.decide_by(number).date()
+    with time_machine.travel(timezone.now() + dt.timedelta(days=15)):
+        assert requests.counts()["overdue"] == 1
 
 
 def test_two_people_decide_what_an_authority_gets() -> None:
