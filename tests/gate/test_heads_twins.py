@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from itertools import pairwise
 from types import ModuleType
@@ -11,7 +10,8 @@ import h11
 import httptools
 import pytest
 
-from tollkeeper.gate import build, chunks, compiled, heads
+from tests.gate.leaves import load_leaf
+from tollkeeper.gate import chunks, heads
 
 SEED = 20261123
 NAMES = [
@@ -109,17 +109,7 @@ STATUS_LINES = [
 
 @pytest.fixture(scope="module")
 def leaf() -> ModuleType:
-    trouble = build.obstacle()
-    if trouble:
-        pytest.skip(trouble)
-    assert build.build(only_parser=True) == ""
-    [path] = compiled.parser_folder().glob("_heads*.so")
-    spec = importlib.util.spec_from_file_location("tollkeeper.gate._heads", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_leaf("_heads")
 
 
 def make_head(chance: random.Random, lines: list[bytes], common: int) -> bytes:
@@ -260,7 +250,8 @@ def test_a_shape_that_was_learned_is_read_as_it_was_before(
     assert heads._requests.learned[0].match is not None
 
 
-def test_chunks_are_followed_alike(leaf: ModuleType) -> None:
+def test_chunks_are_followed_alike() -> None:
+    leaf = load_leaf("_chunks")
     chance = random.Random(SEED)
     ended = 0
     for _ in range(15_000):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import socket
 import struct
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tollkeeper.gate import build, compiled
+from tests.gate.leaves import load_leaf
 from tollkeeper.gate.wire.sockets import Socket, Sockets
 
 MIB = 1 << 20
@@ -20,17 +19,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def leaf() -> ModuleType:
-    trouble = build.obstacle()
-    if trouble:
-        pytest.skip(trouble)
-    assert build.build(only_parser=True) == ""
-    [path] = compiled.parser_folder().glob("_sockets*.so")
-    spec = importlib.util.spec_from_file_location("tollkeeper.gate._sockets", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_leaf("_sockets")
 
 
 class Ticks:

@@ -1,4 +1,4 @@
-"""Chunked framing, followed strictly (RFC 9112, 7.1); ``_heads`` has the same class in C."""
+"""Chunked framing, followed strictly (RFC 9112, 7.1); ``_chunks`` has the same class in C."""
 
 from __future__ import annotations
 

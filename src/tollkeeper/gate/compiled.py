@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 """The package's folder."""
-LEAVES = (Path("gate/_heads.c"), Path("gate/_sockets.c"))
+LEAVES = (Path("gate/_heads.c"), Path("gate/_chunks.c"), Path("gate/_sockets.c"))
+_HEADERS = (Path("gate/_fields.h"),)
 MODULES = tuple(
     Path(name)
     for name in (
@@ -51,7 +52,7 @@ _from_core = re.compile(r"^ *from tollkeeper\.(core[\w.]*) import (\w+(?:, \w+)*
 
 def sources() -> list[Path]:
     """Everything that a build depends on, below :data:`ROOT`: the gate, and what it imports of the core."""
-    found = {*LEAVES}
+    found = {*LEAVES, *_HEADERS}
     left = [*(ROOT / "gate").rglob("*.py"), *(ROOT / "core" / "meters").glob("*.py")]
     while left:
         path = left.pop()
@@ -77,7 +78,7 @@ def _key(paths: list[Path]) -> str:
 
 def parser_folder() -> Path:
     """Where the compiled parser of the present source lies, whether there is one or not."""
-    return _base() / f"parser-{_key(list(LEAVES))}"
+    return _base() / f"parser-{_key([*LEAVES, *_HEADERS])}"
 
 
 def folder() -> Path:
