@@ -56,7 +56,7 @@ def test_a_breach_has_its_clock_and_its_people() -> None:
     now = timezone.now()
     ada, bob = (accounts.create_person(f"{name}@example.org", None) for name in ("ada", "bob"))
     accounts.ensure_customer(ada)
-    number = breaches.open_breach("lost_backup", affected=2)
+    number = breaches.open_breach("gone", affected=2)
     (row,) = breaches.list_breaches()
     assert dt.timedelta(hours=71) < row.authority_due_at - now <= dt.timedelta(hours=73)
     assert breaches.overdue(now + dt.timedelta(hours=73)) == 1
