@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from tollkeeper.cli.fingerprint import fingerprint
+from tollkeeper.cli.fingerprint import _files, fingerprint
 from tollkeeper.config import environment
 
 
@@ -20,3 +20,7 @@ def test_it_changes_with_the_shop_and_the_addresses_alone(tmp_path: Path) -> Non
     second = fingerprint(env)
     (tmp_path / "more.toml").unlink()
     assert fingerprint(env) != second
+
+
+def test_what_the_pages_look_like_is_part_of_it() -> None:
+    assert any(path.suffix == ".css" for path in _files(environment.read()))

@@ -11,7 +11,9 @@ from tollkeeper.config.environment import Environment
 
 
 def fingerprint(env: Environment) -> str:
-    """A short text that changes with any migration, file of the shop, address, or version of Django."""
+    """A short text that changes with any migration, any file of the shop or of the pages' looks, any address,
+    or version of Django.
+    """
     facts = (
         version("django"),
         version("django-allauth"),
@@ -31,4 +33,5 @@ def fingerprint(env: Environment) -> str:
 def _files(env: Environment) -> Iterator[Path]:
     package = Path(__file__).resolve().parents[1]
     yield from package.glob("**/migrations/*.py")
-    yield from (path for path in env.shop.rglob("*") if path.is_file())
+    for folder in (package / "web" / "static", env.shop):
+        yield from (path for path in folder.rglob("*") if path.is_file())
