@@ -107,8 +107,8 @@ class Story:
                 lambda: next((m.code for m in self._mailbox.mails()[::-1] if m.code), None), "the mail"
             )
             if code not in used:
-                used.add(code)
                 self._page = self._browser.send(asked, form, {"code": code})
+                used.add(code)  # not before: what nobody answered is sent again
                 return
         self._page = None
         form = page.form("login", "password")
