@@ -27,7 +27,9 @@ def plans(captured: CaptureQueriesContext) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("ask", ["stale_orders", "unfinished_events", "providers_in_use", "expiring_orders"])
+@pytest.mark.parametrize(
+    "ask", ["stale_orders", "unfinished_events", "providers_in_use", "expiring_orders", "order_of"]
+)
 def test_what_is_asked_all_the_time_scans_no_table(ask: str) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("EXPLAIN reads otherwise there, and an empty table is scanned for good reason")
@@ -39,6 +41,8 @@ def test_what_is_asked_all_the_time_scans_no_table(ask: str) -> None:
             queries.providers_in_use()
         elif ask == "expiring_orders":
             sales.expiring_orders(now)
+        elif ask == "order_of":
+            queries.order_of("stripe", number="TK-1", reference="cs_1", payment="pi_1")
         else:
             getattr(queries, ask)(now - DAY)
     steps = plans(captured)
@@ -47,8 +51,9 @@ def test_what_is_asked_all_the_time_scans_no_table(ask: str) -> None:
     wanted = {
         "stale_orders": {"attempt_open", "refund_open"},
         "unfinished_events": {"inbox_unfinished"},
-        "providers_in_use": {"attempt_payment"},
+        "providers_in_use": {"COVERING"},
         "expiring_orders": {"order_expiring"},
+        "order_of": {"attempt_payment", "attempt_reference"},
     }[ask]
     assert wanted <= {word for step in steps for word in step.split()}
 

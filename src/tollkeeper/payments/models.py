@@ -64,6 +64,7 @@ class Attempt(models.Model):
                 name="attempt_open",
             ),
             models.Index(fields=["provider", "payment"], name="attempt_payment"),
+            models.Index(fields=["provider", "reference"], name="attempt_reference"),
         ]
 
     def __str__(self) -> str:

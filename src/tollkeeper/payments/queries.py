@@ -141,15 +141,14 @@ def payers_of(customer_id: int) -> list[tuple[str, str]]:
 
 def order_of(provider: str, *, number: str = "", reference: str = "", payment: str = "") -> int | None:
     """The order that an event is about, by our number, the provider's session or its payment."""
-    rows = Attempt.objects.filter(provider=provider)
-    wanted = Q(pk=None)
-    if number:
-        wanted |= Q(order__number=number)
-    if reference:
-        wanted |= Q(reference=reference)
-    if payment:
-        wanted |= Q(payment=payment)
-    return rows.filter(wanted).values_list("order_id", flat=True).first()
+    ways = {"order__number": number, "reference": reference, "payment": payment}
+    for way, value in ways.items():  # one by one: all at once would go by no index
+        if value:
+            rows = Attempt.objects.filter(**{"provider": provider, way: value})
+            found = rows.values_list("order_id", flat=True).first()
+            if found is not None:
+                return found
+    return None
 
 
 @dataclass(frozen=True, slots=True)
