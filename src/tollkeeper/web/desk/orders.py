@@ -125,7 +125,7 @@ def order_refund(request: HttpRequest, number: str) -> HttpResponse:
     except money.BadAmount as wrong:
         messages.error(request, str(wrong))
     except CannotRefund as no:
-        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+        _tell_why_not(request, no)
     else:
         messages.success(request, _("The refund is on its way."))
     return redirect("desk_order", number)
@@ -149,7 +149,7 @@ def order_strays(request: HttpRequest, number: str) -> HttpResponse:
     try:
         refund.return_strays(order.number, actor=request.user.pk)
     except CannotRefund as no:
-        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+        _tell_why_not(request, no)
     else:
         messages.success(request, _("The refund is on its way."))
     return redirect("desk_order", number)
@@ -165,7 +165,7 @@ def refund_otherwise(request: HttpRequest, number: str, refund_id: uuid.UUID) ->
     try:
         refund.sent_otherwise(str(refund_id), actor=request.user.pk)
     except CannotRefund as no:
-        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+        _tell_why_not(request, no)
     except ProviderError:
         messages.warning(request, _("The provider did not answer. The sweeper goes on asking."))
     else:
@@ -181,10 +181,14 @@ def order_unspent(request: HttpRequest, number: str) -> HttpResponse:
     try:
         unspent.give_back(order.number, origin="operator")
     except CannotRefund as no:
-        messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
+        _tell_why_not(request, no)
     else:
         messages.success(request, _("It is stopped. What is not used goes back as soon as it is counted."))
     return redirect("desk_order", number)
+
+
+def _tell_why_not(request: HttpRequest, no: CannotRefund) -> None:
+    messages.error(request, _REFUSALS.get(no.code, _("This cannot be refunded.")))
 
 
 _REFUSALS = {
