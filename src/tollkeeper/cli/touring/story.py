@@ -275,6 +275,8 @@ class Story:
         try:
             return patiently(once, "the usage")
         except Stuck:
+            if not seen:
+                raise
             raise Stuck(f"{caller.served} calls were served, but the console shows {seen[0]}") from None
 
     def hit_limit(self) -> str:
