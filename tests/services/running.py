@@ -69,13 +69,15 @@ class RunningShop:
         """The address called ``name`` in ``run.json``, without a final slash."""
         return str(self.facts()["addresses"][name]).rstrip("/")
 
-    def pid(self, name: str) -> int:
-        """The process id of the child called ``name``."""
-        return int(self.facts()["processes"][name])
+    def pid(self, name: str) -> int | None:
+        """The process id of the child called ``name``; None while it is dead and not back yet."""
+        pid: int | None = self.facts().get("processes", {}).get(name)
+        return pid
 
     def kill(self, name: str) -> int:
         """``kill -9`` the child called ``name``; its process id."""
         pid = self.pid(name)
+        assert pid is not None, f"{name} is not running"
         os.kill(pid, signal.SIGKILL)
         return pid
 

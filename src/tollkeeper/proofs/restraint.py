@@ -81,6 +81,7 @@ def breach(ctx: Context) -> Evidence:
     require(hours <= 72, "the clock is longer than the law's", hours=hours)
     return {
         "clock_hours": hours,
+        "people_found": len(found["accounts.User"]),
         "listed_in_ms": round(took, 1),
         "tables_asked": len(tables),
         "breaches_so_far": len(breaches.list_breaches()),
