@@ -17,6 +17,8 @@ TABLE = RouteTable(
             RouteTerms("one", "/posts/{id}", methods=("GET", "DELETE")),
             RouteTerms("rest", "/files/{path...}"),
             RouteTerms("dotted", "/a.b"),
+            RouteTerms("folder", "/folder/"),
+            RouteTerms("far", "/caf%C3%A9/{x}"),
         ),
     )
 )
@@ -32,6 +34,14 @@ TABLE = RouteTable(
         (b"GET", b"/files", "rest"),
         (b"GET", b"/files/a/b.txt", "rest"),
         (b"GET", b"/a.b", "dotted"),
+        (b"GET", b"/%70osts", "list"),
+        (b"GET", b"/posts/", "list"),
+        (b"GET", b"/posts/%35", "one"),
+        (b"GET", b"/posts/5/", "one"),
+        (b"GET", b"/posts/%0a", "one"),
+        (b"GET", b"/files/a%0Ab", "rest"),
+        (b"GET", b"/folder/", "folder"),
+        (b"GET", b"/caf%c3%a9/1", "far"),
     ],
 )
 def test_found(method: bytes, path: bytes, name: str) -> None:
@@ -47,6 +57,8 @@ def test_found(method: bytes, path: bytes, name: str) -> None:
         (b"GET", b"/", "no_route"),
         (b"GET", b"/posts/5/6", "no_route"),
         (b"GET", b"/axb", "no_route"),
+        (b"GET", b"/folder", "no_route"),
+        (b"GET", b"/posts%3f", "no_route"),
         (b"PUT", b"/posts", "method_not_allowed"),
         (b"HEAD", b"/posts/5/../5", "ambiguous_path"),
         (b"GET", b"/posts/..", "ambiguous_path"),
@@ -64,7 +76,8 @@ def test_not_found(method: bytes, path: bytes, why: str) -> None:
 
 
 def test_allow_lists_every_method_of_a_path() -> None:
-    assert TABLE.allowed(b"/posts") == (b"GET", b"HEAD", b"POST")
+    for path in (b"/posts", b"/posts/", b"/p%6Fsts"):
+        assert TABLE.allowed(path) == (b"GET", b"HEAD", b"POST")
     assert TABLE.allowed(b"/nothing") == ()
 
 

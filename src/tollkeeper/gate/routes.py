@@ -2,12 +2,14 @@
 
 Paths that another server could read in another way (dot segments, encoded
 slashes, backslashes, empty segments) take no route: what the gate allows must be
-what the upstream serves.
+what the upstream serves. For the same reason a path is matched as servers decode
+it, and with or without a slash at its end: ``/%70osts`` and ``/posts/`` are ``/posts``.
 """
 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from tollkeeper.core import meters
 from tollkeeper.core.meters import Meter, Reading, Request, Unmetered
@@ -73,14 +75,14 @@ def _pattern(route: RouteTerms) -> bytes:
         if place is None:
             if "{" in segment or "}" in segment:
                 raise BadRoute(f"route {route.name!r}: {{…}} must fill a whole segment, not {segment!r}")
-            out.append(b"/" + re.escape(segment.encode()))
+            out.append(b"/" + re.escape(unquote_to_bytes(segment)))
         elif place[2]:
             if number != len(segments) - 1:
                 raise BadRoute(f"route {route.name!r}: {{{place[1]}...}} must come last")
-            out.append(rb"(?:/.*)?")
+            return b"".join(out) + rb"(?:/(?s:.*))?"
         else:
             out.append(b"/" + _SEGMENT)
-    return b"".join(out)
+    return b"".join(out) + (b"/?" if segments[-1] else b"")
 
 
 class RouteTable:
@@ -111,6 +113,7 @@ class RouteTable:
     def _find(self, method: bytes, path: bytes) -> Route | str:
         if _ambiguous(path) is not None:
             return "ambiguous_path"
+        path = unquote_to_bytes(path)
         match = self._match(path)
         if match is None:
             return "no_route"
@@ -131,6 +134,7 @@ class RouteTable:
 
     def allowed(self, path: bytes) -> tuple[bytes, ...]:
         """The methods that some route takes for a path, for ``Allow``."""
+        path = unquote_to_bytes(path)
         methods: dict[bytes, None] = {}
         for route in self.routes:
             if re.fullmatch(_pattern(route.terms), path):
