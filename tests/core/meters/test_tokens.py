@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.core.meters import Count, Reading, Request, Unmetered
-from tollkeeper.core.meters.tokens import METER
+from tollkeeper.core.meters.tokens import IMAGE_TOKENS, METER
 from tollkeeper.core.prices import price
 from tollkeeper.core.terms import ModelTerms, RouteTerms
 
@@ -168,6 +168,7 @@ def test_an_answer_without_usage_is_estimated(route: RouteTerms, body: bytes, ma
         (b"\xff", "bad_body"),
         (b'{"model": 3}', "bad_body"),
         (b'{"model": "stranger"}', "model_unknown"),
+        (b'{"model": "small", "background": true}', "bad_body"),
     ],
 )
 def test_what_cannot_be_priced_is_refused(body: bytes, code: str) -> None:
@@ -194,3 +195,19 @@ def test_the_hold_follows_what_is_asked() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
     with_image = opened(CHAT, max_tokens=10, messages=[{"role": "user", "content": [image]}])[0]
     assert with_image.tokens_held < 3000
+
+
+@pytest.mark.parametrize(
+    ("route", "part"),
+    [
+        (CHAT, {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}),
+        (CHAT, {"type": "file", "file": {"file_id": "file-1"}}),
+        (RESPONSES, {"type": "input_image", "file_id": "file-1"}),
+        (MESSAGES, {"type": "image", "source": {"type": "url", "url": "https://pictures.example/1.png"}}),
+        (MESSAGES, {"type": "image", "source": {"type": "base64", "data": "A" * 100_000}}),
+    ],
+)
+def test_a_picture_is_held_for_wherever_it_is(route: RouteTerms, part: dict[str, object]) -> None:
+    messages = [{"role": "user", "content": [{"type": "text", "text": "?"}, part]}]
+    held = opened(route, max_tokens=10, messages=messages, input=messages)[0].tokens_held
+    assert 2 * IMAGE_TOKENS < held < 2 * IMAGE_TOKENS + 300, "of two pictures"

@@ -25,7 +25,11 @@ BYTES_PER_TOKEN = 2
 TYPICAL_BYTES_PER_TOKEN = 4
 """For an estimate, where the upstream reports nothing and something was sent."""
 IMAGE_TOKENS = 1500
-"""Held for each image or file that stands in the body itself."""
+"""Held for each image or file, whether it stands in the body or is only named there."""
+_ATTACHED = frozenset(
+    ("image_url", "input_image", "image", "input_audio", "file", "input_file", "document", "video_url")
+)
+"""Types of parts of a message that are such."""
 _SILENT = ("/embeddings", "/moderations", "/rerank")
 _data_url = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII).match
 _usage_object = re.compile(rb'"usage"\s*:\s*\{').search
@@ -188,6 +192,10 @@ def _open(request: Request) -> tuple[Reading, bytes]:
     model = request.models.get(body["model"])
     if model is None:
         raise Unmetered("model_unknown")
+    if body.get("background"):  # its usage would be told to another call, long after this one
+        raise Unmetered(
+            "bad_body", "What is made in the background cannot be metered: leave `background` out."
+        )
     anthropic = request.route.protocol == "anthropic"
     generates = not request.route.path.endswith(_SILENT)
     hides = False
@@ -223,7 +231,7 @@ def _input_bound(body: dict[str, Any], size: int) -> int:
 
 
 def _embedded(value: object, depth: int) -> tuple[int, int]:
-    """Bytes and number of images and files that stand in the body as base64."""
+    """Bytes of what stands in the body as base64, and the number of images and files."""
     if isinstance(value, str):
         return (len(value), 1) if len(value) > 256 and _data_url(value) else (0, 0)
     if depth > 12:
@@ -237,7 +245,8 @@ def _embedded(value: object, depth: int) -> tuple[int, int]:
         parts = [_embedded(part, depth + 1) for part in value]
     else:
         return 0, 0
-    return sum(size for size, _ in parts), sum(count for _, count in parts)
+    attached = isinstance(value, dict) and value.get("type") in _ATTACHED
+    return sum(size for size, _ in parts), max(sum(count for _, count in parts), attached)
 
 
 METER = Meter("tokens", reads="both", open=_open)
