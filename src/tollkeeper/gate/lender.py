@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tollkeeper.gate.wire.client import Client
     from tollkeeper.gate.wire.engine import Engine
 
+log = logging.getLogger("tollkeeper.gate")
 WAIT_S = 2.0
 """A call waits no longer than this for its units."""
 RETRY_S = 0.2
@@ -124,7 +126,9 @@ class Lender:
             batch, self._asked = self._asked[:BATCH], self._asked[BATCH:]
             try:
                 drawn = await self._in_thread(self._draw_once, [ask for ask, _ in batch])
-            except BookUnreachable as error:
+            except Exception as error:
+                if not isinstance(error, BookUnreachable):
+                    log.exception("units could not be drawn")
                 for _, answer in batch:
                     answer.set_exception(BookUnreachable(str(error)))
             else:
