@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import sys
+
+import msgspec
 
 from tollkeeper.gate import options as environment
 from tollkeeper.gate.options import BadOptions
@@ -18,6 +21,22 @@ else:
     new_loop = uvloop.new_event_loop
 
 
+class Line(logging.Formatter):
+    """One JSON object a line, whatever a message or a traceback holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """``at`` (UTC), ``level``, ``from``, ``message``, and ``trace`` where there is one."""
+        told = {
+            "at": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "from": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["trace"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(told).decode()
+
+
 async def _run(build: str) -> None:
     gate = Gate(environment.read(), asyncio.get_running_loop(), build)
     await gate.start()
@@ -26,11 +45,9 @@ async def _run(build: str) -> None:
 
 def main(build: str) -> int:
     """Run until a signal; 0 after a proper end, 2 if the gate could not start."""
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format='{"at":"%(asctime)s","level":"%(levelname)s","from":"%(name)s","message":"%(message)s"}',
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Line())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_run(build))
