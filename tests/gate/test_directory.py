@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tollkeeper.core.terms import GateTerms, KeyTerms, LimitTerms, RouteTerms, encode
 from tollkeeper.gate.directory import Directory, EntryRow
 from tollkeeper.gate.routes import RouteTable
@@ -59,6 +61,30 @@ def test_terms_decide_which_routes_are_open() -> None:
         assert key is not None
         opened.append([bool(names) for names in key.grant.allowed])
     assert opened == [[True, False], [True, True], [False, True], [False, False]]
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "{broken",
+        encode(KeyTerms(plan="p", limits=(LimitTerms("l", "apples", 5, 1),))),
+        encode(KeyTerms(plan="p", limits=(LimitTerms("l", "requests", 0, 1),))),
+        encode(KeyTerms(plan="p", ip_ranges=("here",))),
+    ],
+)
+def test_terms_that_cannot_be_read_are_told_until_nobody_has_them(terms: str) -> None:
+    directory = Directory(TABLE)
+    directory.apply([row(1), row(2, terms=terms), row(3, terms=terms), row(4, terms="{}")])
+    assert directory.broken_terms == 2, "before any of their keys was used"
+    directory.use_table(TABLE)
+    for number in (1, 2, 3, 4):
+        directory.find(number.to_bytes(16))
+    assert directory.broken_terms == 2
+    directory.apply([row(2), row(4, terms="{}", state="revoked")])
+    assert directory.broken_terms == 1
+    directory.apply([row(3, terms=terms, state="revoked")])
+    assert directory.broken_terms == 0
+    directory.apply([row(3, terms=terms)])
     assert directory.broken_terms == 1
 
 

@@ -157,17 +157,23 @@ class Directory:
         self.hot: dict[bytes, Key] = {}
         self.customers: dict[int, Customer] = {}
         self.version = 0
-        self.broken_terms = 0
         self.gates = 1
         self._packed: dict[bytes, bytes] = {}
         self._terms: list[str] = []
         self._terms_index: dict[str, int] = {}
         self._reasons: list[str] = [""]
         self._grants: dict[int, Grant] = {}
+        self._broken: dict[int, set[bytes]] = {}
+        """Terms that cannot be read, and the keys that have them and are not revoked."""
         self._hot_max = 200_000
 
     def __len__(self) -> int:
         return len(self._packed)
+
+    @property
+    def broken_terms(self) -> int:
+        """How many sets of terms that are in use cannot be read: their limits hold nobody back."""
+        return sum([bool(keys) for keys in self._broken.values()])
 
     def use_table(self, table: RouteTable) -> None:
         """Follow a new snapshot of the shop: keys are made ready again on their next call."""
@@ -189,12 +195,19 @@ class Directory:
             if index is None:
                 index = self._terms_index[terms] = len(self._terms)
                 self._terms.append(terms)
+                if self._read(terms) is None:
+                    self._broken[index] = set()
             code = STATES.index(state) if state in STATES else STATES.index("revoked")
             if code:
                 if reason not in self._reasons and len(self._reasons) < 10_000:
                     self._reasons.append(reason)
                 code += len(STATES) * (self._reasons.index(reason) if reason in self._reasons else 0)
             digest = bytes(digest)
+            for number, keys in self._broken.items():  # hardly ever any
+                if number == index and state in ("active", "suspended"):
+                    keys.add(digest)
+                else:
+                    keys.discard(digest)
             packed = _PACK.pack(key_id, customer_id, expires_at or 0, index, code)
             self._packed[digest] = packed + tenant.encode()
             self.hot.pop(digest, None)
@@ -240,12 +253,17 @@ class Directory:
     def _grant(self, index: int) -> Grant:
         grant = self._grants.get(index)
         if grant is None:
-            try:
-                grant = Grant(decode_key_terms(self._terms[index]), self.table)
-                for limit in grant.terms.limits:
-                    speed.Limit(limit)
-            except ValueError:  # never free, never a crash: terms that cannot be read allow nothing
-                self.broken_terms += 1
-                grant = Grant(_BROKEN, self.table)
+            # Never free, never a crash: terms that cannot be read allow nothing.
+            grant = self._read(self._terms[index]) or Grant(_BROKEN, self.table)
             self._grants[index] = grant
+        return grant
+
+    def _read(self, text: str) -> Grant | None:
+        """Terms made ready; None if they cannot be read."""
+        try:
+            grant = Grant(decode_key_terms(text), self.table)
+            for limit in grant.terms.limits:
+                speed.Limit(limit)
+        except ValueError:
+            return None
         return grant
