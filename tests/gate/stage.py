@@ -27,6 +27,7 @@ from tollkeeper.core.terms import (
 SCHEMA = """
 CREATE TABLE delivery_keyentry (key_id bigint PRIMARY KEY, digest blob UNIQUE, customer_id bigint,
   tenant varchar, state varchar, reason varchar, terms text, expires_at bigint, version bigint);
+CREATE TABLE delivery_stoppedplan (plan varchar PRIMARY KEY, reason varchar, since bigint);
 CREATE TABLE catalog_gatesnapshot (version bigint PRIMARY KEY, body text, created_at bigint);
 CREATE TABLE usage_grant (id integer PRIMARY KEY AUTOINCREMENT, customer_id bigint, unit varchar,
   amount bigint, remaining bigint CHECK (remaining >= 0), priority int, effective_at bigint,
@@ -51,6 +52,7 @@ ROUTES = (
     RouteTerms("scoped", "/scoped", scope="write"),
     RouteTerms("twice", "/twice", methods=("POST",), retry_safe=True),
     RouteTerms("gone", "/gone", upstream="gone"),
+    RouteTerms("weighed", "/weighed", meter="traffic"),
     RouteTerms("any", "/{rest...}", methods=("GET", "POST", "PUT", "DELETE", "PATCH")),
 )
 
@@ -97,6 +99,9 @@ class Stage:
             "max_body_bytes": 4 * 1024 * 1024,
             **changes,
         }
+        if "routes" not in changes:  # those that lead somewhere
+            there = {upstream.name for upstream in terms["upstreams"]}  # type: ignore[attr-defined]
+            terms["routes"] = tuple(route for route in ROUTES if route.upstream in there)
         body = encode(GateTerms(**terms))  # type: ignore[arg-type]
         self.sql("INSERT INTO catalog_gatesnapshot VALUES (?, ?, 0)", self._version, body)
 

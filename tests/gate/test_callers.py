@@ -7,7 +7,7 @@ import time
 from tests.gate.stage import Stage, request
 from tollkeeper.core.addresses import DAY_US, day_of, open_address, public_of
 from tollkeeper.core.journal import Admitted, Caller
-from tollkeeper.gate.callers import AGREEMENT_US, LOG, Callers, sealed_peer
+from tollkeeper.gate.callers import AGREEMENT_US, LOG, Callers, sealed_address
 
 PRIVATE = b"k" * 32
 NOON = 20_000 * DAY_US + DAY_US // 2
@@ -37,9 +37,9 @@ def test_what_has_no_address_has_none_sealed() -> None:
     callers.use_keys([(20_000, public_of(PRIVATE))])
     callers.renew(NOON)
     assert callers.agreement is not None
-    for peer in (None, "", (), ("/run/gate.sock",)):
-        assert sealed_peer(callers.agreement, peer) == b""
-    sealed = sealed_peer(callers.agreement, ("2001:db8::1", 1, 0, 0))
+    for address in ("", "/run/gate.sock"):
+        assert sealed_address(callers.agreement, address) == b""
+    sealed = sealed_address(callers.agreement, "2001:db8::1")
     assert open_address(LOG, 20_000, PRIVATE, sealed) == "2001:db8::1"
 
 

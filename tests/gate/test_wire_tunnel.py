@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 import socket
@@ -41,9 +42,16 @@ def _echo(connection: socket.socket, seen: Seen) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _teach(upstream: ScriptedUpstream) -> Iterator[None]:
-    upstream.scripts["/ws"] = _echo
+    upstream.scripts.update({"/ws": _echo, "/weighed": _echo})
     yield
-    del upstream.scripts["/ws"]
+    del upstream.scripts["/ws"], upstream.scripts["/weighed"]
+
+
+def _tunnel(gate: RunningGate, key: bytes) -> socket.socket:
+    """A connection on which a tunnel was asked for."""
+    connection = socket.create_connection(("127.0.0.1", gate.port))
+    connection.sendall(request(key, "/ws", fields=FIELDS))
+    return connection
 
 
 def _settled_after(stage: Stage, customer: int) -> list[tuple[int, int, Outcome, int]]:
@@ -60,6 +68,8 @@ def test_bytes_pass_both_ways_until_the_upstream_ends(gate: RunningGate, stage: 
     head, _, rest = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
     assert b"Upgrade: websocket" in head
+    assert b"\r\nX-Request-Id: req_" in head
+    assert b"\r\nVia: 1.1 tollkeeper\r\n" in head
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
     assert rest.startswith(b"welcomeHELLOBYE<")
     assert _settled_after(stage, customer) == [(101, MICRO, Outcome.OK, 8)]
@@ -70,6 +80,44 @@ def test_who_leaves_a_tunnel_ends_it(gate: RunningGate, stage: Stage) -> None:
     time.sleep(0.4)
     gate.talk([request(key, "/ws", fields=FIELDS), b"hello"])
     assert _settled_after(stage, customer) == [(101, MICRO, Outcome.OK, 5)]
+
+
+@pytest.mark.parametrize("how", ["revoked", "suspended", "shop"])
+def test_a_tunnel_ends_with_its_key(gate: RunningGate, stage: Stage, how: str) -> None:
+    (customer, key), (_, other) = stage.customer(10), stage.customer(10)
+    time.sleep(0.4)
+    with _tunnel(gate, key) as mine, _tunnel(gate, other) as theirs:
+        for one in (mine, theirs):
+            one.settimeout(5)
+            while not one.recv(65536).endswith(b"welcome"):
+                pass
+        if how == "shop":
+            stage.publish(suspended=True)
+        else:
+            stage.set_state(key, how)
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            assert not mine.recv(65536)
+        assert time.monotonic() - began < 2
+        if how != "shop":
+            theirs.sendall(b"still here")
+            assert theirs.recv(65536) == b"STILL HERE"
+    stage.publish()
+    assert _settled_after(stage, customer) == [(101, MICRO, Outcome.OK, 0)]
+
+
+def test_a_meter_of_contents_lets_no_tunnel_through(gate: RunningGate, stage: Stage) -> None:
+    customer, key = stage.customer(100)
+    time.sleep(0.4)
+    assert statuses(gate.talk(request(key, "/weighed", fields=FIELDS))) == [426], "asked without the upgrade"
+    assert _settled_after(stage, customer) == [(426, 0, Outcome.CLIENT_ERROR, 0)]
+
+
+def test_an_upgrade_with_a_body_is_refused(gate: RunningGate, stage: Stage) -> None:
+    _, key = stage.customer(10)
+    time.sleep(0.4)
+    answer = gate.talk(request(key, "/ws", "POST", FIELDS + b"Content-Length: 2\r\n", b"hi"))
+    assert problem(answer) == "malformed_request"
 
 
 def test_large_messages_come_whole(gate: RunningGate, stage: Stage) -> None:

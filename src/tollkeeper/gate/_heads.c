@@ -10,6 +10,7 @@ enum {
     KEEP = 1, CHUNKED = 2, EXPECT = 4, UPGRADE = 8, HEAD = 16, HTTP10 = 32, NO_BODY = 64,
     UNTIL_CLOSE = 128, ORIGIN = 256, JSON = 512, EVENTS = 1024, ENCODED = 2048, CACHED = 4096
 };
+enum { NAMED = 1 }; /* instead of a response's parts */
 
 /* The length a field announces; -1 if it is none. */
 static long long length_of(Span s) {
@@ -104,6 +105,12 @@ static int set(PyObject *tuple, int at, PyObject *item) {
     return 1;
 }
 
+/* A word of Connection that names no field which would go on. */
+static int harmless(Span w) {
+    return !w.size || SAME(w, "keep-alive") || SAME(w, "close") || SAME(w, "upgrade") || SAME(w, "te")
+        || SAME(w, "trailer") || SAME(w, "http2-settings") || SAME(w, "proxy-connection");
+}
+
 static int revealing(Span n) {
     switch (LOWER[n.at[0]]) {
     case 'k': return SAME(n, "keep-alive");
@@ -177,7 +184,10 @@ static PyObject *parse_request(PyObject *module, PyObject *data) {
                 value = stripped((Span){value.at + 7, value.size - 7});
                 credential = credential_of(credential, value, &conflict);
                 if (credential == NULL) goto done;
-            }
+            } else if (SAME(name, "x-http-method") || SAME(name, "x-rewrite-url")) keep = 0;
+            break;
+        case 22:
+            if (SAME(name, "x-http-method-override")) keep = 0;
             break;
         case 7:
             if (SAME(name, "api-key")) {
@@ -204,7 +214,7 @@ static PyObject *parse_request(PyObject *module, PyObject *data) {
                 keep = 0;
                 if (length >= 0 || flags & (CHUNKED | HTTP10) || !SAME(value, "chunked")) goto refuse;
                 flags |= CHUNKED;
-            }
+            } else if (SAME(name, "x-method-override")) keep = 0;
             break;
         case 15:
             if (SAME(name, "accept-encoding")) {
@@ -219,10 +229,8 @@ static PyObject *parse_request(PyObject *module, PyObject *data) {
                 keep = 0;
                 while (next_word(&value, &word)) {
                     if (SAME(word, "close")) flags &= ~KEEP;
-                    else if (SAME(word, "keep-alive")) { if (flags & HTTP10) flags |= KEEP; }
                     else if (SAME(word, "upgrade")) named = 1;
-                    else if (word.size && !SAME(word, "te") && !SAME(word, "http2-settings")
-                             && !SAME(word, "proxy-connection") && !SAME(word, "trailer")) goto refuse;
+                    else if (!harmless(word)) goto refuse;
                 }
             }
             break;
@@ -311,6 +319,7 @@ static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssiz
     o += p - base;
     p += 2;
     long long length = -1;
+    int named = 0;
     while (p < end) {
         Span name, value, word;
         const uint8_t *line = p;
@@ -338,7 +347,8 @@ static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssiz
                 keep = 0;
                 while (next_word(&value, &word)) {
                     if (SAME(word, "close")) flags &= ~KEEP;
-                    else if (SAME(word, "keep-alive") && flags & HTTP10) flags |= KEEP;
+                    else if (SAME(word, "keep-alive")) { if (flags & HTTP10) flags |= KEEP; }
+                    else if (!harmless(word)) named = 1;
                 }
             }
             break;
@@ -368,6 +378,10 @@ static PyObject *parse_response(PyObject *module, PyObject *const *args, Py_ssiz
         }
     } else if (!(flags & CHUNKED) && length < 0) {
         flags = (flags | UNTIL_CLOSE) & ~KEEP;
+    }
+    if (named) {
+        result = PyLong_FromLong(NAMED);
+        goto done;
     }
     if ((result = PyTuple_New(6)) == NULL) goto done;
     if (!set(result, 0, PyLong_FromLong(flags)) || !set(result, 1, PyLong_FromLong(status))

@@ -36,11 +36,9 @@ class Callers:
         self._hour = hour
 
 
-def sealed_peer(agreement: Agreement, peer: object) -> bytes:
-    """The 72 bytes for a transport's ``peername``; empty where it has no address (a local socket)."""
-    if not isinstance(peer, tuple) or not peer:
-        return b""
+def sealed_address(agreement: Agreement, address: str) -> bytes:
+    """The 72 bytes for an address; empty for what is none, as the name of a local socket."""
     try:
-        return agreement.seal(str(peer[0]))
+        return agreement.seal(address)
     except ValueError:
         return b""

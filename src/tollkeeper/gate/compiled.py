@@ -37,13 +37,14 @@ MODULES = tuple(
         "gate/wire/reader.py",
         "gate/wire/gatherer.py",
         "gate/wire/client.py",
+        "gate/wire/behind.py",
         "gate/wire/response.py",
         "gate/wire/upstream.py",
         "gate/wire/pool.py",
         "gate/wire/engine.py",
     )
 )
-"""What a call passes through, and nothing that runs but now and then."""
+"""What a call passes through, and nothing that runs but now and then; classes below theirs too."""
 PACKAGES = ("core", "gate", "gate/wire")
 
 

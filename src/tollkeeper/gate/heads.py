@@ -44,6 +44,8 @@ ENCODED: Final = 2048
 """A content coding is on the body."""
 CACHED: Final = 4096
 """Response: says that it came from a cache (``X-Cache: HIT`` or ``Cf-Cache-Status: HIT``)."""
+NAMED: Final = 1
+"""Instead of a response's parts: it has fields that must go no further."""
 
 
 RequestHead = tuple[int, bytes, bytes, bytes | None, int, bytes, bytes, int]
@@ -83,7 +85,9 @@ _REQUEST_FIELDS = {
     **dict.fromkeys(
         b"keep-alive te http2-settings cookie cookie2 forwarded via from referer x-real-ip x-client-ip"
         b" true-client-ip cf-connecting-ip fastly-client-ip x-cluster-client-ip x-request-id"
-        b" openai-organization openai-project".split(),
+        b" openai-organization openai-project"
+        # Which method and path a route allows must be what the upstream takes them for.
+        b" x-http-method x-http-method-override x-method-override x-rewrite-url".split(),
         DROP,
     ),
 }
@@ -265,9 +269,6 @@ def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, h
                 word = word.strip(b" \t")
                 if word == b"close":
                     flags &= ~KEEP
-                elif word == b"keep-alive":
-                    if flags & HTTP10:
-                        flags |= KEEP
                 elif word == b"upgrade":
                     upgrade_named = True
                 elif word not in _HARMLESS:
@@ -306,7 +307,8 @@ def parse_request(data: bytes) -> RequestHead | int:  # noqa: C901 - one pass, h
 def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: C901 - one pass, hot
     """Read the response head at the beginning of ``data``: the answer to a ``HEAD`` if ``was_head``.
 
-    Gives the head's parts; or 0 if it is not whole yet; or 502 if it must not be believed.
+    Gives the head's parts; or 0 if it is not whole yet; or 502 if it must not be believed; or
+    :data:`NAMED` if its ``Connection`` names fields of its own (see :func:`without_named`).
     """
     read = _responses.read(data)
     if read is None:
@@ -318,6 +320,7 @@ def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: 
     status = int(status_text)
     flags = KEEP if minor == b"1" else HTTP10
     length = -1
+    named = False
     framing = b""
     for place, meaning in shape.looked_at:
         value = pieces[place].strip(b" \t")
@@ -337,8 +340,11 @@ def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: 
                 word = word.strip(b" \t")
                 if word == b"close":
                     flags &= ~KEEP
-                elif word == b"keep-alive" and flags & HTTP10:
-                    flags |= KEEP
+                elif word == b"keep-alive":
+                    if flags & HTTP10:
+                        flags |= KEEP
+                elif word not in _HARMLESS:
+                    named = True
         elif meaning == CODING:
             if length >= 0 or flags & (CHUNKED | HTTP10) or value.lower() != b"chunked":
                 return 502
@@ -357,9 +363,29 @@ def parse_response(data: bytes, was_head: bool) -> ResponseHead | int:  # noqa: 
             framing = b""
     elif not flags & CHUNKED and length < 0:
         flags = (flags | UNTIL_CLOSE) & ~KEEP
+    if named:
+        return NAMED
     if minor == b"0":
         first = b"HTTP/1.1" + first[8:]
     return flags, status, length, first + b"".join(shape.going(pieces)), framing, end
+
+
+def without_named(data: bytes) -> bytes:
+    """``data`` without what the ``Connection`` of the well-formed head at its beginning names.
+
+    Such fields are for the next hop only (RFC 9110, 7.6.1); what frames the message stays.
+    """
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    names = [line.partition(b":")[0].lower() for line in lines]
+    values = [
+        line.partition(b":")[2] for line, name in zip(lines, names, strict=True) if name == b"connection"
+    ]
+    words = {word.strip(b" \t") for word in b",".join(values).lower().split(b",")}
+    kept = [b"Connection: " + word for word in (b"close", b"keep-alive") if word in words]
+    dropped = (words | {b"connection"}) - {b"content-length", b"transfer-encoding"}
+    kept += [line for line, name in zip(lines, names, strict=True) if name not in dropped]
+    return b"\r\n".join([first, *kept]) + blank + rest
 
 
 def field_value(fields: bytes, name: bytes) -> bytes | None:

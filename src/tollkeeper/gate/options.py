@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tollkeeper.core import lockdown
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BadOptions(Exception):
@@ -34,6 +37,8 @@ class Options:
     segment_bytes: int
     drain_s: float
     max_connections: int
+    trusted: tuple[Network, ...] = ()
+    """Where fronts stand that are believed when they say where a client comes from."""
 
     @property
     def book(self) -> Path:
@@ -51,6 +56,16 @@ def _number(name: str, default: int, low: int, high: int) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
         raise BadOptions(f"{name} must be a whole number from {low} to {high}, not {text!r}")
     return int(text)
+
+
+def _networks(name: str) -> tuple[Network, ...]:
+    words = os.environ.get(name, "").replace(",", " ").split()
+    try:
+        return tuple([ipaddress.ip_network(word) for word in words])
+    except ValueError as error:
+        raise BadOptions(
+            f"{name} must be networks such as 10.0.0.0/8, with commas between: {error}"
+        ) from None
 
 
 def read() -> Options:
@@ -90,4 +105,5 @@ def read() -> Options:
         segment_bytes=_number("TOLLKEEPER_JOURNAL_SEGMENT_MIB", 64, 1, 4096) * 1024 * 1024,
         drain_s=float(_number("TOLLKEEPER_GATE_DRAIN_S", 25, 0, 3600)),
         max_connections=_number("TOLLKEEPER_GATE_CONNECTIONS", 10_000, 16, 1_000_000),
+        trusted=_networks("TOLLKEEPER_GATE_TRUSTED"),
     )

@@ -25,8 +25,9 @@ from tollkeeper.gate.lender import TICK_S, Lender
 from tollkeeper.gate.metrics import exposition
 from tollkeeper.gate.options import BadOptions, Options
 from tollkeeper.gate.routes import BadRoute
+from tollkeeper.gate.wire.behind import Behind
 from tollkeeper.gate.wire.client import Client
-from tollkeeper.gate.wire.engine import Engine
+from tollkeeper.gate.wire.engine import NO_TERMS, Engine
 from tollkeeper.gate.wire.pool import BadUpstream
 from tollkeeper.gate.wire.sockets import BACKLOG, Listener, Sockets, find_leaf
 
@@ -83,10 +84,10 @@ class Gate:
         try:
             if tls is None and self.engine.sockets is not None:
                 listen = self.engine.sockets.listen
-                self._servers.append(await listen(options.host, options.port, lambda: Client(self.engine)))
+                self._servers.append(await listen(options.host, options.port, self._client))
             else:
                 server = await self.loop.create_server(
-                    lambda: Client(self.engine),  # type: ignore[arg-type, return-value]  # duck-typed, see Link
+                    self._client,  # type: ignore[arg-type]  # duck-typed, see Link
                     options.host,
                     options.port,
                     backlog=BACKLOG,
@@ -107,6 +108,10 @@ class Gate:
         self.loop.call_later(TICK_S, self._each_tick)
         log.info("listening on %s:%d, build %s", options.host, options.port, self.build)
 
+    def _client(self) -> Client:
+        trusted = self.options.trusted
+        return Behind(self.engine, trusted) if trusted else Client(self.engine)
+
     def _tls(self) -> ssl.SSLContext | None:
         options = self.options
         if not options.certificate:
@@ -123,7 +128,13 @@ class Gate:
         return open_book(self.options.database_url, self.options.book)
 
     def _entries(self, rows: list[EntryRow]) -> None:
-        self.loop.call_soon_threadsafe(self.engine.directory.apply, rows)
+        self.loop.call_soon_threadsafe(self._use_entries, rows)
+
+    def _use_entries(self, rows: list[EntryRow]) -> None:
+        self.engine.directory.apply(rows)
+        stopped = {row[0] for row in rows if row[4] != "active"}
+        if stopped:
+            self.engine.end_tunnels(stopped)
 
     def _snapshot(self, version: int, body: str) -> None:
         self.loop.call_soon_threadsafe(self._use_snapshot, version, body)
@@ -137,6 +148,8 @@ class Gate:
             log.error("snapshot %d cannot be used: %s", version, error)
             return
         self.health.follow(before)
+        if self.engine.terms.suspended:
+            self.engine.end_tunnels(None)
         self.terms_trouble = ""
         self.snapshot_version = version
         for group in self.engine.groups.values():
@@ -185,6 +198,7 @@ class Gate:
             self.engine.metrics.feed_failures += 1
         else:
             self.feed_seen_at = self.engine.clock()
+            self.engine.ready = self.engine.terms is not NO_TERMS  # and all keys came before this
 
     def _each_second(self) -> None:
         self.engine.sweep()
@@ -202,12 +216,13 @@ class Gate:
         engine = self.engine
         if engine.draining:
             return "draining"
-        if not engine.ready:
-            return (
-                self.terms_trouble or f"no snapshot of a shop yet ({self.feed_trouble or 'none published'})"
-            )
         if self.terms_trouble:
             return self.terms_trouble
+        if engine.terms is NO_TERMS:
+            return f"no snapshot of a shop yet ({self.feed_trouble or 'none published'})"
+        if not engine.ready:
+            trouble = f": {self.feed_trouble}" if self.feed_trouble else ""
+            return f"the keys are being read, {len(engine.directory)} so far{trouble}"
         if engine.journal.failed:
             return f"the journal cannot be written: {engine.journal.failed}"
         if engine.clock() - self.feed_seen_at > STALE_FEED_S:

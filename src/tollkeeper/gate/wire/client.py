@@ -8,7 +8,7 @@ from tollkeeper.core.charges import Outcome
 from tollkeeper.core.records import method_number, pack_caller
 from tollkeeper.gate import admission, heads
 from tollkeeper.gate.call import Call
-from tollkeeper.gate.callers import sealed_peer
+from tollkeeper.gate.callers import sealed_address
 from tollkeeper.gate.wire.gatherer import Gatherer
 from tollkeeper.gate.wire.reader import (
     BODY_S,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SAFE: Final = (b"GET", b"HEAD", b"OPTIONS")
 _UPGRADE: Final = b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+_EXPECTING: Final = heads.EXPECT | heads.HTTP10
+"""What HTTP/1.0 expects is passed over (RFC 9110, 10.1.1)."""
 
 
 class Client(Gatherer):
@@ -51,7 +53,7 @@ class Client(Gatherer):
         path = target if question < 0 else target[:question]
         if path in engine.own_paths and engine.answer_own(self, method, path, credential):
             return
-        key = engine.identify(credential, self.transport)
+        key = engine.identify(credential, self)
         if isinstance(key, str):
             found = engine.table.find(method, path)
             if not isinstance(found, str):
@@ -79,6 +81,7 @@ class Client(Gatherer):
             self.target = target
             self.body = None
             if route.reads:
+                self.flags &= ~heads.UPGRADE  # no meter reads what is not HTTP: the upstream is not asked
                 self.open_reading(key, route)
             else:
                 self.call = Call(self.call_id, key, route, method_number(method), None)
@@ -121,7 +124,7 @@ class Client(Gatherer):
         """Write where an admitted call came from, sealed."""
         if agreement is not self.sealed_under:
             self.sealed_under = agreement
-            self.peer = sealed_peer(agreement, self.transport.get_extra_info("peername"))
+            self.peer = sealed_address(agreement, self.address())
         if self.peer:
             self.engine.journal.buffer.append(pack_caller(call_id, self.peer))
 
@@ -169,7 +172,7 @@ class Client(Gatherer):
                 return
             self.buffer = rest
             whole = not self.body_open
-            if flags & heads.EXPECT and not body and not whole:
+            if flags & _EXPECTING == heads.EXPECT and not body and not whole:
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         call.bytes_in = len(body)
         target_server = group.choose(engine.now)
@@ -298,13 +301,15 @@ class Client(Gatherer):
         self.mode = BUSY
         self.engine.refusals.append((self, code))
 
-    def begin_tunnel(self, head: bytes) -> None:
-        """The upstream agreed to speak another protocol."""
+    def begin_tunnel(self, fields: bytes, call: Call) -> None:
+        """The upstream agreed to speak another protocol; ``fields`` is the head of its answer."""
+        engine = self.engine
         self.mode = TUNNEL
         self.answered = True
         self.flags &= ~heads.KEEP
-        self.deadline = self.engine.now + TUNNEL_S
-        self.write(head)
+        self.deadline = engine.now + TUNNEL_S
+        limits = admission.limit_fields(call.key, engine.mono_us)
+        self.write(b"".join((fields, engine.answer_fields, self.request_id, limits, self.cors, _UPGRADE)))
         data, self.buffer = self.buffer, b""
         if data:
             self.on_tunnel(data)
@@ -319,6 +324,12 @@ class Client(Gatherer):
         upstream.write(data)
         if upstream.blocked:
             self.pause()
+
+    def end_tunnel(self, key_ids: set[int] | None) -> None:
+        call = self.call
+        if self.mode == TUNNEL and call is not None and (key_ids is None or call.key.key_id in key_ids):
+            self.cut()
+            self.lost()
 
     def abandoned(self) -> None:
         """The upstream broke off in the middle of its answer: so do we, that nobody takes it for whole."""

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Coroutine, Mapping
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
 from tollkeeper.core import keys
@@ -23,7 +24,7 @@ from tollkeeper.gate.answers import Answer, refuse
 from tollkeeper.gate.directory import Directory, Key
 from tollkeeper.gate.journal import JournalWriter
 from tollkeeper.gate.metrics import Metrics
-from tollkeeper.gate.routes import RouteTable
+from tollkeeper.gate.routes import BadRoute, RouteTable
 from tollkeeper.gate.wire.cors import allowed_origin, preflight_answer
 from tollkeeper.gate.wire.link import Link
 from tollkeeper.gate.wire.own import answer_own, own_paths
@@ -67,10 +68,11 @@ class Engine:
         """Limits that hold over several gates; None where this one is alone."""
         self.terms = NO_TERMS
         self.groups: dict[str, Group] = {}
-        self.route_groups: list[Group | None] = []
+        self.route_groups: list[Group] = []
         self.sick_groups = 0
         """Upstreams of which no address is well, as far as their health is looked after."""
         self.ready = False
+        """There are a shop and its keys: without all of them a good key would be called unknown."""
         self.draining = False
         self.max_connections = max_connections
         self.max_head = NO_TERMS.max_head_bytes
@@ -83,6 +85,8 @@ class Engine:
         self.request_prefix: bytes = request_prefix(gate_id).encode()
         self._id_block = -1
         self._id_start: bytes = b""
+        self._dated = -1
+        self._date_field: bytes = b""
         self.answer_fields: bytes = b"\r\nVia: 1.1 tollkeeper\r\nX-Request-Id: "
         self.reason = ""
         """Why the key just looked at is not active."""
@@ -170,6 +174,14 @@ class Engine:
             self._id_start = b"%b%014x" % (self.request_prefix, self._id_block)
         return self._id_start + _TWO_DIGITS[call_id & 255]
 
+    def date_field(self) -> bytes:
+        """``Date`` as a head line (RFC 9110, 6.6.1), for what the gate itself says."""
+        second = self.wall_us // 1_000_000
+        if second != self._dated:
+            self._dated = second
+            self._date_field = b"\r\nDate: " + formatdate(second, usegmt=True).encode()
+        return self._date_field
+
     def start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the tick, and keep hold of it."""
         task = self.loop.create_task(work)
@@ -180,6 +192,8 @@ class Engine:
         """A client connected."""
         self.clients[client] = None
         if len(self.clients) > self.max_connections:
+            if self.stale:
+                self.begin_tick()
             client.call_id = self.next_call_id()
             client.refuse("overloaded")
 
@@ -193,11 +207,14 @@ class Engine:
         groups: dict[str, list[Target]] = {}
         for upstream in terms.upstreams:
             groups.setdefault(upstream.name, []).append(Target(self, upstream, environment))
+        for route in terms.routes:
+            if route.upstream not in groups:
+                raise BadRoute(f"route {route.name!r}: there is no upstream {route.upstream!r}")
         for group in self.groups.values():
             for target in group.targets:
                 target.close()
         self.groups = {name: Group(targets) for name, targets in groups.items()}
-        self.route_groups = [self.groups.get(route.terms.upstream) for route in table.routes]
+        self.route_groups = [self.groups[route.terms.upstream] for route in table.routes]
         self.table = table
         self.terms = terms
         self.directory.use_table(table)
@@ -205,16 +222,12 @@ class Engine:
         self.max_body = terms.max_body_bytes
         self.models = {model.name: model for model in terms.models}
         self.own_paths = own_paths(self.models)
-        self.ready = True
 
     def group(self, route: Route) -> Group:
         """The upstream of a route."""
-        group = self.route_groups[route.index]
-        if group is None:
-            raise LookupError(f"route {route.name!r} names an upstream that does not exist")
-        return group
+        return self.route_groups[route.index]
 
-    def identify(self, credential: bytes | None, transport: Any) -> Key | str:
+    def identify(self, credential: bytes | None, client: Reader) -> Key | str:
         """Who calls; or the code of the refusal."""
         self.reason = ""
         if self.closed_as:
@@ -232,10 +245,8 @@ class Engine:
             return key.refused_as
         if key.expires_at and key.expires_at <= self.wall_us:
             return "key_expired"
-        if key.grant.networks:
-            peer = transport.get_extra_info("peername")
-            if not peer or not key.grant.admits_address(str(peer[0])):
-                return "address_not_allowed"
+        if key.grant.networks and not key.grant.admits_address(client.address()):
+            return "address_not_allowed"
         return key
 
     def refusal(
@@ -313,6 +324,13 @@ class Engine:
         latency_us = self.mono_us - call.began_us
         self.journal.buffer.append(call.settle(outcome, status, latency_us))
         self.metrics.call_ended(outcome, latency_us, call.bytes_in, call.bytes_out)
+
+    def end_tunnels(self, key_ids: set[int] | None) -> None:
+        """Cut what flows under these keys, or under any, and has no end of its own."""
+        if self.stale:
+            self.begin_tick()
+        for client in list(self.clients):
+            client.end_tunnel(key_ids)
 
     def sweep(self) -> None:
         """Once a second: deadlines of connections, idle ones of the pool."""

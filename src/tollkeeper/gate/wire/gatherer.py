@@ -49,7 +49,8 @@ class Gatherer(Reader):
             self.mode = GATHERING
             self.deadline = self.engine.now + BODY_S
             data, self.buffer = self.buffer, b""
-            if self.flags & heads.EXPECT and not data and self.body_open:
+            expecting = self.flags & heads.EXPECT and not self.flags & heads.HTTP10
+            if expecting and not data and self.body_open:
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.on_gathered(data)
 

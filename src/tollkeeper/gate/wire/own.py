@@ -33,7 +33,7 @@ def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, crede
     if method not in (b"GET", b"HEAD"):
         client.answer(engine.refusal(client, "method_not_allowed", fields=b"\r\nAllow: GET, HEAD"))
         return True
-    key = engine.identify(credential, client.transport)
+    key = engine.identify(credential, client)
     if isinstance(key, str):
         client.refuse(key, engine.reason)
     elif path == LIMITS:

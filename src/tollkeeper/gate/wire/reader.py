@@ -200,7 +200,8 @@ class Reader(Link):
         if not keep:
             self.flags &= ~heads.KEEP
         body = b"" if self.flags & heads.HEAD else answer.body
-        self.write(answer.head(self.engine.request_id(self.call_id), keep, self.cors) + body)
+        extra = self.engine.date_field() + self.cors
+        self.write(answer.head(self.engine.request_id(self.call_id), keep, extra) + body)
         if keep and self.left:
             self.mode = SKIPPING
             self.deadline = self.engine.now + BODY_S
@@ -236,6 +237,11 @@ class Reader(Link):
         if self.mode == IN_HEAD and not self.buffer:
             self.close()
 
+    def address(self) -> str:
+        """Where the request comes from; empty if that is nowhere, as with a local socket."""
+        peer = self.transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) and peer else ""
+
     def on_request(self, method: bytes, target: bytes, credential: bytes | None) -> None:
         """A whole head was read."""
 
@@ -247,6 +253,9 @@ class Reader(Link):
 
     def on_tunnel(self, data: bytes) -> None:
         """Bytes of a protocol that is not ours."""
+
+    def end_tunnel(self, key_ids: set[int] | None) -> None:
+        """Keys were stopped (None: all): what flows under one of them must not go on."""
 
     def over(self) -> None:
         """The request gets its answer from the gate."""

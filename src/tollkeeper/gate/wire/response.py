@@ -81,6 +81,9 @@ class Response(Link):
         """Bytes of an answer whose head is not whole yet."""
         head = parse_response(data, self.was_head)
         if isinstance(head, int):
+            if head == heads.NAMED:
+                self.on_head(heads.without_named(data))
+                return
             self.buffer = data
             if head or len(data) > MAX_HEAD:
                 self.spoiled()
@@ -108,7 +111,7 @@ class Response(Link):
         flags, client = self.flags, self.client
         call.streamed = bool(flags & heads.EVENTS)
         self.reading = call.reading
-        reframed = self.bare and self.chunks is not None
+        reframed = self.bare and bool(flags & heads.CHUNKED)
         if self.reading is not None:
             self.reading.begin(self.status, call.streamed, not flags & heads.ENCODED)
             reframed = reframed or (self.reading.rewrites and not flags & heads.NO_BODY)
@@ -139,12 +142,17 @@ class Response(Link):
             self.status = 101
             self.flags = 0
             self.deadline = self.engine.now + TUNNEL_S
-            client.begin_tunnel(fields + b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            client.begin_tunnel(fields, call)
             if rest:
                 self.on_tunnel(rest)
             return
-        if status != 100 and client is not None and not client.flags & heads.HTTP10:
-            client.write(fields + b"\r\n\r\n")
+        while True:
+            if status != 100 and client is not None and not client.flags & heads.HTTP10:
+                client.write(fields + b"\r\n\r\n")
+            head = parse_response(rest, self.was_head)
+            if isinstance(head, int) or head[1] == 101 or head[1] >= 200:
+                break
+            status, fields, rest = head[1], head[3], rest[head[5] + 4 :]
         if rest and not self.dead:
             self.on_head(rest)
 

@@ -81,6 +81,7 @@ class Upstream(Response):
             if self.pending_bytes > HIGH_WATER and self.client is not None:
                 self.client.pause()
         else:
+            self.deadline = self.engine.now + self.read_timeout_s  # it cannot answer what it has not read
             self.transport.write(data)
 
     def finish(self, data: bytes) -> None:
@@ -122,6 +123,7 @@ class Upstream(Response):
     def drained(self) -> None:
         client = self.client
         if client is not None:
+            self.deadline = self.engine.clock() + self.read_timeout_s
             client.take_more()
 
     def go_on(self) -> None:
