@@ -14,7 +14,7 @@ from tollkeeper.catalog import services as catalog
 from tollkeeper.config import environment
 from tollkeeper.core.money import split
 from tollkeeper.flows import plan_change, purchase
-from tollkeeper.sales import plans, queries
+from tollkeeper.sales import changes, plans, queries
 from tollkeeper.sales.models import Order, PlanChange
 
 DAY = 86_400
@@ -140,7 +140,7 @@ def test_a_downgrade_can_be_taken_back(till: Till) -> None:
 @pytest.mark.parametrize(("plan", "code"), [("pro", "same"), ("yearly", "other_period")])
 def test_what_cannot_be_changed_is_said(till: Till, plan: str, code: str) -> None:
     customer, name = halfway(till)
-    with pytest.raises(plans.CannotChange) as no:
+    with pytest.raises(changes.CannotChange) as no:
         plan_change.change_plan(customer, name, plan, price_of(plan))
     assert no.value.code == code
 
@@ -150,7 +150,7 @@ def test_close_to_the_end_an_upgrade_waits(till: Till) -> None:
     till.bought(customer, "pro")
     till.age_plan(customer, days=30)
     plan = plan_of(customer)
-    with pytest.raises(plans.CannotChange):
+    with pytest.raises(changes.CannotChange):
         plan_change.change_plan(customer, plan.subscription, "scale", price_of("scale"))
     assert not Order.objects.filter(kind="change").exists()
 

@@ -11,7 +11,7 @@ from tollkeeper.accounts import services as accounts
 from tollkeeper.flows import plan_change, purchase, renewal
 from tollkeeper.kit.models import Job
 from tollkeeper.payments.models import Attempt, Document
-from tollkeeper.sales import plans, queries
+from tollkeeper.sales import changes, queries
 from tollkeeper.sales.models import Order, Subscription, SubscriptionPeriod
 
 DAY = 86_400
@@ -208,7 +208,7 @@ def test_a_trial_that_will_not_go_on_is_not_reminded_of(till: Till, mailoutbox: 
 def test_a_plan_that_is_tried_cannot_be_changed_yet(till: Till) -> None:
     customer = till.customer()
     till.bought(customer, PLAN)
-    with pytest.raises(plans.CannotChange) as no:
+    with pytest.raises(changes.CannotChange) as no:
         plan_change.quote_change(customer, plan_of(customer).subscription, "pro", price_of("pro"))
     assert no.value.code == "trialing"
 

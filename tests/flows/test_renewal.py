@@ -14,7 +14,7 @@ from tollkeeper.kit.models import Job
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.models import Document
 from tollkeeper.payments.providers import Refused
-from tollkeeper.sales import plans, queries
+from tollkeeper.sales import changes, plans, queries
 from tollkeeper.sales.models import Order, Subscription, SubscriptionPeriod
 
 DAY = 86_400
@@ -266,7 +266,7 @@ def test_a_plan_that_rests_is_not_charged_and_goes_on(till: Till) -> None:
     renewal.pause_plan(customer, plan.subscription)
     till.deliver()
     assert plan_of(customer).state == "paused"
-    with pytest.raises(plans.CannotChange):
+    with pytest.raises(changes.CannotChange):
         renewal.pause_plan(customer, plan.subscription)
     till.engine.bank.advance(62 * DAY)
     till.deliver()

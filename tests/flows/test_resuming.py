@@ -14,7 +14,7 @@ from tests.services.money import Till
 from tollkeeper.core import period as periods
 from tollkeeper.flows import renewal, resuming
 from tollkeeper.payments.models import Document
-from tollkeeper.sales import plans, queries
+from tollkeeper.sales import changes, plans, queries
 from tollkeeper.sales.models import Order, PlanChange, SubscriptionPeriod
 from tollkeeper.usage.services import check_book
 
@@ -39,7 +39,7 @@ def rested(till: Till, days: int = 45) -> tuple[int, str]:
 def test_within_the_paid_period_it_costs_nothing(till: Till) -> None:
     customer, name = rested(till, days=10)
     assert resuming.quote(customer, name) is None
-    with pytest.raises(plans.CannotChange):
+    with pytest.raises(changes.CannotChange):
         resuming.go_on(customer, name)
     renewal.unpause_plan(customer, name)
     assert plan_of(customer).state == "active"
@@ -67,7 +67,7 @@ def test_after_it_the_seconds_left_are_paid_and_given(till: Till) -> None:
     assert not sub["pause_collection"]
     assert Document.objects.filter(order=order).count() == 1
     assert not check_book()
-    with pytest.raises(plans.CannotChange):
+    with pytest.raises(changes.CannotChange):
         resuming.go_on(customer, name)
 
 

@@ -26,9 +26,9 @@ from tollkeeper.flows.taxes import tax_for
 from tollkeeper.kit.jobs import Context, enqueue, job
 from tollkeeper.payments.providers import Item
 from tollkeeper.payments.registry import get_provider
-from tollkeeper.sales import plans, records
+from tollkeeper.sales import changes, plans, records
 from tollkeeper.sales import queries as sales_queries
-from tollkeeper.sales.plans import CannotChange, Offer
+from tollkeeper.sales.changes import CannotChange, Offer
 
 LEAST_LEFT = dt.timedelta(hours=24)
 """So close to the end of a period an upgrade waits for the next one."""
@@ -76,7 +76,7 @@ def change_plan(customer_id: int, number: str, plan: str, price: str, *, languag
         held = plans.own_plan(customer_id, number)
         offer, span = _offer(held, plan, price), plans.present_period(held, now)
         quote = _quote(held, offer, span, now)
-        change = plans.request_change(held, offer, quote.kind, now)
+        change = changes.request_change(held, offer, quote.kind, now)
         if quote.kind == "downgrade":
             enqueue("push_change", f"change:push:{change.pk}", change_id=change.pk)
             return ""
@@ -91,7 +91,7 @@ def change_plan(customer_id: int, number: str, plan: str, price: str, *, languag
             starts_at=now,
             ends_at=span.ends_at,
         )
-        order = plans.order_change(change, line, expires_at=now + OPEN_FOR, language=language)
+        order = changes.order_change(change, line, expires_at=now + OPEN_FOR, language=language)
     return order.number
 
 
@@ -99,24 +99,25 @@ def keep_present_plan(customer_id: int, number: str) -> bool:
     """Take a downgrade back while the period lasts; False if there is none."""
     with transaction.atomic():
         held = plans.own_plan(customer_id, number)
-        found = plans.withdraw_change(held)
+        found = changes.withdraw_change(held)
         if found:
             enqueue(
                 "push_price", f"price:{held.pk}:{held.version}", subscription_id=held.pk, turn=held.version
             )
+            enqueue("reckon_tax", f"tax:{held.pk}:{held.version}", subscription_id=held.pk)
     return found
 
 
 def _offer(held: Any, plan: str, price: str) -> Offer:
     tax = tax_for(held.customer_id)
-    offer = plans.offer(catalog.get_plan(plan), catalog.get_price(plan, price), tax)
-    plans.check_change(held, offer)
+    offer = changes.offer(catalog.get_plan(plan), catalog.get_price(plan, price), tax, held.coupon)
+    changes.check_change(held, offer)
     return offer
 
 
 def _quote(held: Any, offer: Offer, span: Period, now: dt.datetime) -> Quote:
-    _, credit = prorate(held.amount_minor - plans.off_at(held, span.starts_at), span, now)
-    _, cost = prorate(offer.amount_minor - plans.off_on_change(held, offer, span.starts_at), span, now)
+    _, credit = prorate(held.amount_minor - changes.off_at(held, span.starts_at), span, now)
+    _, cost = prorate(offer.amount_minor - changes.off_on_change(held, offer, span.starts_at), span, now)
     upgrade = offer.amount_minor > held.amount_minor
     extra: tuple[Portion, ...] = ()
     if upgrade:
@@ -173,14 +174,14 @@ def apply_change(context: Context, order_id: int) -> None:
     if records.change(change_id).kind == "resume":
         context.step("take up", resuming.take_up, order_id)
         return
-    context.call("push", _push, change_id)
+    context.call("push", push, change_id)
     context.step("apply", _apply, change_id)
 
 
 @job("push_change", purpose="order", attempts=40)
 def push_change(context: Context, change_id: int) -> None:
     """A downgrade is told to the provider at once and is in force with the next period."""
-    context.call("push", _push, change_id)
+    context.call("push", push, change_id)
 
 
 @job("push_price", purpose="order", attempts=40)
@@ -194,7 +195,8 @@ def push_price(context: Context, subscription_id: int, turn: int) -> None:
         get_provider(plan.provider).change(plan.reference, item, plan.currency, key, off)
 
 
-def _push(change_id: int) -> str:
+def push(change_id: int) -> str:
+    """Tell the provider what a change that is not withdrawn makes of the price; once, however often."""
     change = records.change(change_id)
     if change.state == "withdrawn":
         return "withdrawn"

@@ -209,6 +209,8 @@ def _wish(customer_id: int, number: str, ends: bool) -> None:
         row = plans.own_plan(customer_id, number)
         plans.wish(row, ends)
         _later("push_wish", "wish", row, ends=int(ends))
+        if not ends:
+            enqueue("reckon_tax", f"tax:{row.pk}:{row.version}", subscription_id=row.pk)
 
 
 @job("push_wish", purpose="order", attempts=40)

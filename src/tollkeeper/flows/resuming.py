@@ -14,14 +14,17 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
+from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.handout import portions
 from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import Period, prorate
 from tollkeeper.core.terms import LineTerms, decode_line_terms, encode
 from tollkeeper.flows.purchase import end_unpaid
 from tollkeeper.flows.renewal import tell_pause
-from tollkeeper.sales import plans, records, resuming
-from tollkeeper.sales.plans import CannotChange
+from tollkeeper.flows.taxes import tax_for
+from tollkeeper.kit.jobs import enqueue
+from tollkeeper.sales import changes, plans, records, resuming
+from tollkeeper.sales.changes import CannotChange, Offer
 
 OPEN_FOR = dt.timedelta(hours=2)
 """How long the price of the rest of a period holds."""
@@ -50,10 +53,17 @@ def quote(customer_id: int, number: str) -> Quote | None:
 
 
 def _quote(held: Any, span: Period, now: dt.datetime) -> Quote:
-    _, due = prorate(held.amount_minor - plans.off_at(held, span.starts_at), span, now)
+    taxed = _taxed(held)
+    _, due = prorate(taxed.amount_minor - changes.off_on_change(held, taxed, span.starts_at), span, now)
     given = portions(_rest(held, span, now), 1, now, span.ends_at, held.anchor_at)
     units = tuple((one.unit, one.amount) for one in given if one.begins == now)
     return Quote(due, held.currency, span.ends_at, units)
+
+
+def _taxed(held: Any) -> Offer:
+    """The plan as it is, with the tax of today: the rest of a period begins now."""
+    plan = catalog.get_plan(held.plan, version=held.plan_version)
+    return changes.offer(plan, plan.price(held.price), tax_for(held.customer_id), held.coupon)
 
 
 def _rest(held: Any, span: Period, now: dt.datetime) -> LineTerms:
@@ -87,16 +97,16 @@ def go_on(customer_id: int, number: str, *, language: str = "en") -> str:
         if span is None:
             raise CannotChange("not_resting")
         due = _quote(held, span, now).due_minor
-        change = resuming.request(held, now)
+        change = resuming.request(held, _taxed(held), now)
         line = records.rest_line(
             change,
             amount_minor=due,
-            tax_minor=tax_inside(due, held.tax_bp),
+            tax_minor=tax_inside(due, change.tax_bp),
             terms=encode(_rest(held, span, now)),
             starts_at=now,
             ends_at=span.ends_at,
         )
-        order = plans.order_change(change, line, expires_at=now + OPEN_FOR, language=language)
+        order = changes.order_change(change, line, expires_at=now + OPEN_FOR, language=language)
     return order.number
 
 
@@ -108,4 +118,5 @@ def take_up(order_id: int) -> str:
         if row is None:
             return "held"
         tell_pause(row, rests=False)
+        enqueue("reckon_tax", f"tax:{row.pk}:order:{order_id}", subscription_id=row.pk)
     return "goes_on"

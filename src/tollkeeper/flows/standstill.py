@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tollkeeper.flows import renewal
 from tollkeeper.sales import queries as sales
-from tollkeeper.sales.plans import CannotChange, NoSuchPlan
+from tollkeeper.sales.changes import CannotChange
+from tollkeeper.sales.plans import NoSuchPlan
 
 _RESTS, _ENDS = "r", "e"
 

@@ -7,6 +7,7 @@ import json
 import re
 
 from django.db import transaction
+from django.db.models import Q
 
 from tollkeeper.core.cards import strike_cards
 from tollkeeper.kit.sealed import ErasedText
@@ -67,9 +68,12 @@ def note_vat(customer_id: int, valid: bool, now: dt.datetime, *, number: str | N
     return True
 
 
-def vat_to_check(customer_id: int) -> str:
-    """The number that waits to be looked up, or empty text."""
-    row = Buyer.objects.filter(customer_id=customer_id, vat_state="unchecked").first()
+def vat_to_check(customer_id: int, before: dt.datetime | None = None) -> str:
+    """The number that waits to be looked up, or was found valid ``before`` then; or empty text."""
+    wanted = Q(vat_state="unchecked")
+    if before is not None:
+        wanted |= Q(vat_state="valid", vat_checked_at__lt=before)
+    row = Buyer.objects.filter(wanted, customer_id=customer_id).first()
     if row is None or row.vat_id is None or isinstance(row.vat_id, ErasedText):
         return ""
     return row.vat_id

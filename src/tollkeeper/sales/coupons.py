@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from tollkeeper.core.discounts import Discount
+from tollkeeper.core.tax import Tax
 from tollkeeper.core.terms import PlanTerms
 from tollkeeper.sales.models import Coupon, CouponUse, Order
 from tollkeeper.sales.services import CannotOrder
@@ -123,10 +124,13 @@ def of_order(order: Order) -> Coupon | None:
     return Coupon.objects.filter(uses__order=order, uses__state__in=HELD).first()
 
 
-def off_on(row: Coupon, plan: str, amount_minor: int) -> int:
-    """What a coupon that holds takes off another plan's price, tax included; nothing if it is not for it."""
+def off_on(row: Coupon, plan: str, price_minor: int, tax: Tax) -> int:
+    """What a coupon takes off a plan's price, tax included; nothing if it is not for the plan."""
     wanted = row.plans.split(",") if row.plans else None
-    return 0 if wanted and plan not in wanted else discount_of(row).off(amount_minor)
+    if wanted and plan not in wanted:
+        return 0
+    whole, _ = tax.of(price_minor)
+    return whole - tax.of(price_minor - discount_of(row).off(price_minor))[0]
 
 
 def reserve(row: Coupon, order: Order) -> None:

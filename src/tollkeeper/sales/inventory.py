@@ -126,6 +126,8 @@ INVENTORY = {
             "amount_minor": Plain("amount"),
             "tax_minor": Plain("amount"),
             "tax_bp": Plain("config"),
+            "tax_note": Plain("state"),
+            "off_minor": Plain("amount"),
             "created_at": _order(),
             "applied_at": Plain("time"),
         },

@@ -197,7 +197,8 @@ class SubscriptionPeriod(models.Model):
 class PlanChange(models.Model):
     """Another plan for a subscription: ``upgrade`` when its order is paid, ``downgrade`` with the period.
 
-    ``resume`` is the same plan again, which rested and goes on when its order is paid.
+    ``resume`` is the same plan again, which rested and goes on when its order is paid; ``tax`` the same
+    with another tax, from the next period on.
 
     ``state`` is ``requested``, ``applied`` or ``withdrawn``; what was offered is frozen here.
     """
@@ -214,6 +215,8 @@ class PlanChange(models.Model):
     amount_minor = models.BigIntegerField()
     tax_minor = models.BigIntegerField(default=0)
     tax_bp = models.PositiveIntegerField(default=0)
+    tax_note = models.CharField(max_length=16, blank=True)
+    off_minor = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     applied_at = models.DateTimeField(null=True)
 

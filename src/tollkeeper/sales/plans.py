@@ -1,9 +1,8 @@
-"""Verbs that write subscriptions, their periods and changes. Each assumes the caller's transaction."""
+"""Verbs that write subscriptions and their periods. Each assumes the caller's transaction."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
@@ -12,42 +11,15 @@ from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import Period
 from tollkeeper.core.settlement import RenewalFact, SubscriptionFact, towards
 from tollkeeper.core.states import ORDER, SUBSCRIPTION, step
-from tollkeeper.core.tax import Tax
-from tollkeeper.core.terms import OffTerms, PlanTerms, PriceTerms, decode_line_terms, encode
-from tollkeeper.sales import coupons
-from tollkeeper.sales.models import Order, OrderLine, PlanChange, Subscription, SubscriptionPeriod
+from tollkeeper.core.terms import OffTerms, decode_line_terms, encode
+from tollkeeper.sales import changes, coupons
+from tollkeeper.sales.changes import CannotChange
+from tollkeeper.sales.models import Order, OrderLine, Subscription, SubscriptionPeriod
 from tollkeeper.sales.services import LIVE
 
 
 class NoSuchPlan(LookupError):
     """The customer has no such live subscription."""
-
-
-class CannotChange(Exception):
-    """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``,
-    ``trialing``, ``ends_soon``, ``not_resting`` or ``pending``.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a subscription would be on another plan, frozen."""
-
-    plan: PlanTerms
-    price: PriceTerms
-    amount_minor: int
-    tax_minor: int
-    tax_bp: int
-
-
-def offer(plan: PlanTerms, price: PriceTerms, tax: Tax) -> Offer:
-    """A plan at a price with its tax."""
-    amount, tax_minor = tax.of(price.amount_minor)
-    return Offer(plan, price, amount, tax_minor, tax.rate_bp)
 
 
 def renews(order: Order) -> bool:
@@ -129,12 +101,6 @@ def _keep_coupon(made: Subscription, order: Order, off: OffTerms) -> None:
     made.save(update_fields=["coupon", "off_minor", "off_ends_at"])
 
 
-def off_at(subscription: Subscription, starts_at: dt.datetime) -> int:
-    """What a coupon takes off the period that begins then."""
-    ends_at = subscription.off_ends_at
-    return subscription.off_minor if ends_at is None or starts_at < ends_at else 0
-
-
 def open_period(subscription: Subscription, order: Order, span: Period, *, source: str) -> SubscriptionPeriod:
     """A period is paid for by an order whose lines have no bounds yet, or those of the period; once."""
     row, _ = SubscriptionPeriod.objects.get_or_create(
@@ -163,9 +129,9 @@ def renew(
     if (known := period_order(subscription.pk, source)) is not None:
         return Order.objects.get(pk=known), False
     span = periods.at(subscription.anchor_at, subscription.period, instant)
-    _apply_downgrade(subscription, now)
+    changes.apply_waiting(subscription, span.starts_at, now)
     taken = subscription.periods.filter(number=span.number).exists()
-    off = min(off_at(subscription, span.starts_at), subscription.amount_minor)
+    off = min(changes.off_at(subscription, span.starts_at), subscription.amount_minor)
     total = subscription.amount_minor - off
     tax = tax_inside(total, subscription.tax_bp) if off else subscription.tax_minor
     order = Order.objects.create(
@@ -242,96 +208,6 @@ def present_period(subscription: Subscription, now: dt.datetime) -> Period:
     return Period(row.number, row.starts_at, row.ends_at)
 
 
-def check_change(subscription: Subscription, other: Offer) -> None:
-    """Raises :class:`CannotChange` if a subscription cannot become what is offered."""
-    if other.price.currency != subscription.currency:
-        raise CannotChange("other_currency")
-    if (other.price.period or other.plan.period) != subscription.period:
-        raise CannotChange("other_period")
-    if (other.plan.slug, other.price.id) == (subscription.plan, subscription.price):
-        raise CannotChange("same")
-
-
-def off_on_change(subscription: Subscription, other: Offer, starts_at: dt.datetime) -> int:
-    """What the subscription's coupon would take off another plan in the period that begins then."""
-    if subscription.coupon is None or not off_at(subscription, starts_at):
-        return 0
-    return coupons.off_on(subscription.coupon, other.plan.slug, other.amount_minor)
-
-
-def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.datetime) -> PlanChange:
-    """Write down a change of a locked subscription; one that waits is replaced."""
-    withdraw_waiting(subscription)
-    return PlanChange.objects.create(
-        subscription=subscription,
-        kind=kind,
-        plan=other.plan.slug,
-        plan_version=other.plan.version,
-        price=other.price.id,
-        title=other.plan.name,
-        terms=encode(other.plan.line(other.price.id)),
-        amount_minor=other.amount_minor,
-        tax_minor=other.tax_minor,
-        tax_bp=other.tax_bp,
-        created_at=now,
-    )
-
-
-def withdraw_waiting(subscription: Subscription) -> None:
-    """Forget the change that waits. Raises :class:`CannotChange` if its money is on the way."""
-    for waiting in subscription.changes.filter(state="requested"):
-        if waiting.order is not None and waiting.order.money != "unpaid":
-            raise CannotChange("pending")
-        waiting.state = "withdrawn"
-        waiting.save(update_fields=["state"])
-
-
-def order_change(change: PlanChange, line: OrderLine, *, expires_at: dt.datetime, language: str) -> Order:
-    """The order by which an upgrade is paid; ``line`` says what the rest of the period gives."""
-    held = change.subscription
-    order = Order.objects.create(
-        customer_id=held.customer_id,
-        kind="change",
-        offer=f"{change.plan}/{change.price}",
-        subscription=held,
-        lifecycle=step(ORDER, ORDER.initial, "confirm"),
-        currency=held.currency,
-        total_minor=line.amount_minor,
-        tax_minor=line.tax_minor,
-        tax_note=held.tax_note,
-        live=held.live,
-        late="refund",
-        language=language,
-        created_at=change.created_at,
-        expires_at=expires_at,
-    )
-    line.order = order
-    line.save()
-    change.order = order
-    change.save(update_fields=["order"])
-    return order
-
-
-def apply_change(change: PlanChange, now: dt.datetime) -> None:
-    """From now on the subscription is what the change says."""
-    held = change.subscription
-    held.plan, held.plan_version, held.price = change.plan, change.plan_version, change.price
-    held.title, held.terms = change.title, change.terms
-    held.amount_minor, held.tax_minor, held.tax_bp = change.amount_minor, change.tax_minor, change.tax_bp
-    if held.coupon is not None:
-        held.off_minor = coupons.off_on(held.coupon, held.plan, held.amount_minor)
-    held.version += 1
-    held.save()
-    change.state, change.applied_at = "applied", now
-    change.save(update_fields=["state", "applied_at"])
-
-
-def _apply_downgrade(subscription: Subscription, now: dt.datetime) -> None:
-    for change in subscription.changes.filter(state="requested", kind="downgrade"):
-        change.subscription = subscription
-        apply_change(change, now)
-
-
 def wish(subscription: Subscription, ends: bool) -> None:
     """Whether a locked subscription ends with its period; ``version`` tells one wish from the next."""
     subscription.ends_with_period = ends
@@ -354,11 +230,3 @@ def unpause(subscription: Subscription) -> None:
         subscription.state = step(SUBSCRIPTION, subscription.state, "start")
         subscription.version += 1
         subscription.save(update_fields=["state", "version"])
-
-
-def withdraw_change(subscription: Subscription) -> bool:
-    """Forget a downgrade that waits for the end of the period; False if there is none."""
-    subscription.version += 1
-    subscription.save(update_fields=["version"])
-    waiting = subscription.changes.filter(state="requested", kind="downgrade")
-    return waiting.update(state="withdrawn") > 0

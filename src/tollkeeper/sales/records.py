@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tollkeeper.core.period import add_months
 from tollkeeper.core.terms import OffTerms
-from tollkeeper.sales import coupons, plans
+from tollkeeper.sales import changes, plans
+from tollkeeper.sales.changes import Offer
 from tollkeeper.sales.models import OrderLine, PlanChange, Subscription
-from tollkeeper.sales.plans import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class ChangeView:
     customer_id: int
     off: OffTerms | None = None
     """What a coupon takes off the periods to come."""
+    subscription: str = ""
+    """The public number of what changes."""
+    begins_at: dt.datetime | None = None
+    """When the next period begins."""
 
 
 def line(
@@ -90,16 +94,15 @@ def change(change_id: int) -> ChangeView:
         held.provider,
         held.reference,
         held.customer_id,
-        _off(held, row.plan, row.amount_minor),
+        _off(held, row.off_minor),
+        held.number,
+        changes.next_start(held, row.created_at),
     )
 
 
-def _off(held: Subscription, plan: str, amount_minor: int) -> OffTerms | None:
+def _off(held: Subscription, minor: int) -> OffTerms | None:
     last = held.periods.order_by("-number").first()
-    if held.coupon is None or last is None or not plans.off_at(held, last.ends_at):
-        return None
-    minor = coupons.off_on(held.coupon, plan, amount_minor)
-    if not minor:
+    if not minor or last is None or not changes.off_at(held, last.ends_at):
         return None
     if held.off_ends_at is None:
         return OffTerms(minor, "forever")
@@ -112,16 +115,15 @@ def _off(held: Subscription, plan: str, amount_minor: int) -> OffTerms | None:
 def off_of(subscription_id: int) -> OffTerms | None:
     """What a coupon takes off the periods to come of a subscription as it is."""
     held = Subscription.objects.get(pk=subscription_id)
-    return _off(held, held.plan, held.amount_minor)
+    return _off(held, held.off_minor)
 
 
 def next_minor(subscription_id: int) -> int:
-    """What the next period of a subscription will cost, after a waiting downgrade and with its coupon."""
+    """What the next period of a subscription will cost, after what waits for it and with its coupon."""
     held = Subscription.objects.get(pk=subscription_id)
-    waiting = held.changes.filter(state="requested", kind="downgrade").first()
-    plan, amount = (waiting.plan, waiting.amount_minor) if waiting else (held.plan, held.amount_minor)
-    off = _off(held, plan, amount)
-    return amount - (off.minor if off else 0)
+    coming = changes.coming(held)
+    off = _off(held, coming.off_minor)
+    return coming.amount_minor - (off.minor if off else 0)
 
 
 def apply_change(change_id: int, now: dt.datetime) -> None:
@@ -129,4 +131,4 @@ def apply_change(change_id: int, now: dt.datetime) -> None:
     row = PlanChange.objects.select_related("subscription").get(pk=change_id)
     row.subscription = plans.lock_plan(row.subscription_id)
     if row.state == "requested":
-        plans.apply_change(row, now)
+        changes.apply_change(row, now)

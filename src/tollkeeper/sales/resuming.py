@@ -6,7 +6,8 @@ import datetime as dt
 
 from tollkeeper.core import period as periods
 from tollkeeper.core.period import Period
-from tollkeeper.sales import plans, services
+from tollkeeper.sales import changes, plans, services
+from tollkeeper.sales.changes import Offer
 from tollkeeper.sales.models import Order, PlanChange, Subscription
 
 
@@ -18,9 +19,11 @@ def unpaid_rest(subscription: Subscription, now: dt.datetime) -> Period | None:
     return None if subscription.periods.filter(number=span.number).exists() else span
 
 
-def request(subscription: Subscription, now: dt.datetime) -> PlanChange:
-    """Write down that a locked subscription is to go on at once; one that waits is replaced."""
-    plans.withdraw_waiting(subscription)
+def request(subscription: Subscription, taxed: Offer, now: dt.datetime) -> PlanChange:
+    """Write down that a locked subscription is to go on at once, ``taxed`` as today; one that waits is
+    replaced.
+    """
+    changes.withdraw_waiting(subscription)
     return PlanChange.objects.create(
         subscription=subscription,
         kind="resume",
@@ -29,9 +32,11 @@ def request(subscription: Subscription, now: dt.datetime) -> PlanChange:
         price=subscription.price,
         title=subscription.title,
         terms=subscription.terms,
-        amount_minor=subscription.amount_minor,
-        tax_minor=subscription.tax_minor,
-        tax_bp=subscription.tax_bp,
+        amount_minor=taxed.amount_minor,
+        tax_minor=taxed.tax_minor,
+        tax_bp=taxed.tax_bp,
+        tax_note=taxed.tax_note,
+        off_minor=taxed.off_minor,
         created_at=now,
     )
 

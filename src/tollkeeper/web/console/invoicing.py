@@ -36,7 +36,7 @@ class BuyerForm(forms.Form):
     country = forms.CharField(
         label=gettext_lazy("Country"),
         max_length=2,
-        help_text=gettext_lazy("Two letters, such as DE or FR. It decides the tax of your next orders."),
+        help_text=gettext_lazy("Two letters, such as DE or FR. It decides the tax from now on."),
         widget=forms.TextInput(attrs={"autocomplete": "country", "autocapitalize": "characters"}),
     )
     vat_id = forms.CharField(

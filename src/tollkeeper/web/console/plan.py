@@ -20,7 +20,8 @@ from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import records
-from tollkeeper.sales.plans import CannotChange, NoSuchPlan
+from tollkeeper.sales.changes import CannotChange
+from tollkeeper.sales.plans import NoSuchPlan
 from tollkeeper.sales.queries import PlanView
 from tollkeeper.web.access import for_customer
 
