@@ -14,7 +14,7 @@ import pytest
 
 from tests.gate import models
 from tests.gate.stage import RunningGate, Stage, problem, request, statuses
-from tests.gate.upstream import ScriptedUpstream
+from tests.gate.upstream import JSON, ScriptedUpstream
 from tollkeeper.core.charges import Outcome
 from tollkeeper.core.terms import LimitTerms
 
@@ -128,6 +128,29 @@ def test_absent_zero_and_estimated_are_three_things(gate: RunningGate, stage: St
     assert (silent.outcome, silent.tokens_out, silent.estimated) == (Outcome.OK, 5, True)
     assert 0 < silent.units < 1000
     assert (empty.outcome, empty.units) == (Outcome.EMPTY, 0)
+
+
+def test_an_answer_that_no_meter_can_read_ends_its_call(
+    gate: RunningGate, stage: Stage, upstream: ScriptedUpstream
+) -> None:
+    customer, key = newcomer(stage, 50, concurrency=1)
+    bodies = [
+        b'{"choices":[{"message":{"content":"\xff"}}]}',
+        b'{"choices":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"choices":["x"],"usage":{"prompt_tokens":%d}}' % 10**30,
+    ]
+    upstream.scripts["/v1/embeddings"] = lambda c, seen: (
+        c.sendall(JSON % len(bodies[0]) + bodies.pop(0)) is None
+    )
+    for _ in range(3):
+        assert statuses(gate.talk(ask(key, "/v1/embeddings"))) == [200]
+    models.teach(upstream)
+    first, second, third = stage.settled(customer)
+    assert first.units == second.units > 0, "as held"
+    assert third.estimated
+    assert b"\ntollkeeper_gate_calls_in_flight 0\n" in gate.page("/metrics")
+    assert problem(gate.talk(ask(key, max_tokens=10**30), wait_s=3)) == "insufficient_quota"
+    assert statuses(gate.talk(ask(key))) == [200]
 
 
 def test_who_leaves_a_stream_is_charged_what_the_upstream_reports(gate: RunningGate, stage: Stage) -> None:

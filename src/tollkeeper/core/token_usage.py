@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 Tokens = tuple[int, int, int, int]
+MOST = 1 << 40
+"""No call has more tokens; a larger number is a mistake, and tells nothing."""
 
 
 def _number(usage: Mapping[str, object], *names: str) -> int | None:
     for name in names:
         value = usage.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
             return value
     return None
 

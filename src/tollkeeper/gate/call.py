@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from tollkeeper.core import limits as speed
 from tollkeeper.core.charges import Outcome, charge
-from tollkeeper.core.meters import NO_TOKENS, Reading
+from tollkeeper.core.meters import NO_TOKENS, Count, Reading
 from tollkeeper.core.records import STREAMED, Parts, pack_admitted, pack_ids, pack_settled, short
 from tollkeeper.gate.directory import Key
 from tollkeeper.gate.lease_book import Holds
 from tollkeeper.gate.routes import Route
 
+log = logging.getLogger("tollkeeper.gate")
 _OK: Final = int(Outcome.OK)
 _EMPTY: Final = int(Outcome.EMPTY)
 _FAILED: Final = int(Outcome.FAILED_STREAM)
@@ -91,7 +93,11 @@ class Call:
                     Outcome(outcome), self.route.protocol, self.held, self.held, estimated=False
                 )
         else:
-            count = reading.count()
+            try:
+                count = reading.count()
+            except Exception as error:  # noqa: BLE001 - whatever a meter does wrong, the call must end
+                log.error("the meter of route %r cannot count: %s", self.route.name, type(error).__name__)
+                count = Count(None)
             tokens, model = count.tokens, short(reading.model)
             if outcome == _OK and (count.failed or count.empty):
                 outcome = _FAILED if count.failed else _EMPTY

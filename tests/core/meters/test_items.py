@@ -39,7 +39,9 @@ def test_counts(answer: object, count: Count) -> None:
 
 
 def test_what_cannot_be_read_is_absent_not_zero() -> None:
-    for data, readable in ((b"[1]", False), (b" " * (MAX_KEPT + 1), True)):
+    deep = b"[" * 5000 + b"]" * 5000
+    unread = ((b"[1]", False), (b" " * (MAX_KEPT + 1), True), (b'["\xff"]', True), (deep, True))
+    for data, readable in unread:
         subject = reading()
         subject.begin(200, False, readable)
         subject.feed(data)

@@ -140,6 +140,20 @@ def test_what_is_no_answer_of_a_model_is_nothing(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", [b'{"choices": ["\xff"]}', b'{"choices": ' + b"[" * 5000 + b"]" * 5000 + b"}"]
+)
+def test_an_answer_that_cannot_be_read_is_absent(body: bytes) -> None:
+    for events in (False, True):
+        reading, _ = opened(CHAT, stream=events)
+        reading.begin(200, events, True)
+        data = (
+            b"data: " + body[:-1] + b',"usage": {"prompt_tokens": 1}}\n\ndata: [DONE]\n\n' if events else body
+        )
+        reading.feed(data)
+        assert reading.count() == Count(None)
+
+
+@pytest.mark.parametrize(
     ("route", "body", "made"),
     [
         (CHAT, b'{"id":"x","choices":[{"message":{"content":"twelve bytes"}}]}', 3),
@@ -166,6 +180,8 @@ def test_an_answer_without_usage_is_estimated(route: RouteTerms, body: bytes, ma
         (b"[]", "bad_body"),
         (b"not json", "bad_body"),
         (b"\xff", "bad_body"),
+        (b'{"model": "\xff"}', "bad_body"),
+        (b'{"model": ' + b"[" * 5000 + b"]" * 5000 + b"}", "bad_body"),
         (b'{"model": 3}', "bad_body"),
         (b'{"model": "stranger"}', "model_unknown"),
         (b'{"model": "small", "background": true}', "bad_body"),

@@ -20,6 +20,8 @@ Tokens = tuple[int, int, int, int]
 NO_TOKENS: Tokens = (0, 0, 0, 0)
 MAX_KEPT = 8 * 1024 * 1024
 """Bytes of an answer that a meter may keep to count in it; beyond it counts nothing."""
+UNREADABLE = (UnicodeDecodeError, RecursionError)
+"""What reading others' JSON raises besides ``DecodeError``: its text is no UTF-8, or it is very deep."""
 
 
 class UnknownMeter(ValueError):

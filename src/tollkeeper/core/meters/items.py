@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from tollkeeper.core.meters import MAX_KEPT, Count, Meter, Reading, Request
+from tollkeeper.core.meters import MAX_KEPT, UNREADABLE, Count, Meter, Reading, Request
 
 HELD = 100
 """Things held where the query does not say how many it asks for."""
@@ -48,6 +48,8 @@ class _Items:
             answer = msgspec.json.decode(b"".join(self._kept))
         except msgspec.DecodeError:  # a page for people, say: nothing of what is sold came
             return Count(units=None, empty=True)
+        except UNREADABLE:
+            return Count(units=None)
         number = _things(answer)
         return Count(units=number * self._cost, empty=number == 0)
 

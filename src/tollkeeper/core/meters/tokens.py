@@ -16,7 +16,7 @@ import msgspec
 
 from tollkeeper.core import prices
 from tollkeeper.core.events import Events, EventTooLong, event_data
-from tollkeeper.core.meters import MAX_KEPT, Count, Meter, Reading, Request, Tokens, Unmetered
+from tollkeeper.core.meters import MAX_KEPT, UNREADABLE, Count, Meter, Reading, Request, Tokens, Unmetered
 from tollkeeper.core.terms import ModelTerms
 from tollkeeper.core.token_usage import anthropic_tokens, openai_tokens
 
@@ -105,7 +105,7 @@ class _TokenReading:
     def _read_usage(self, event: bytes) -> bool:
         try:
             data: Any = msgspec.json.decode(event_data(event))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, *UNREADABLE):
             return False
         if not isinstance(data, dict):
             return False
@@ -153,6 +153,8 @@ class _TokenReading:
             answer: Any = msgspec.json.decode(b"".join(self._kept))
         except msgspec.DecodeError:
             answer = None
+        except UNREADABLE:
+            return Count(units=None)
         if not isinstance(answer, dict):  # a page for people, say: nothing of what is sold came
             return Count(units=None, empty=True)
         usage = answer.get("usage")
@@ -185,7 +187,7 @@ def _text(value: object, depth: int = 0) -> int:
 def _open(request: Request) -> tuple[Reading, bytes]:
     try:
         body: Any = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, *UNREADABLE):
         raise Unmetered("bad_body", "The body must be JSON.") from None
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         raise Unmetered("bad_body", "The body must be a JSON object that names a model.")
