@@ -155,7 +155,9 @@ def test_what_is_not_signed_valid_and_ours_is_refused(
     }[wrong]
     answer = post(body, token="nonsense" if wrong == "token" else "")
     assert answer.status_code in (400, 403)
-    assert answer["Content-Type"] == "application/problem+json"
+    told = answer.json()
+    assert told["code"] == str(answer.status_code)
+    assert told["message"]
     assert Request.objects.count() == 0
 
 
@@ -181,6 +183,52 @@ def test_an_agent_takes_its_request_back(ada: User) -> None:
     )  # fmt: skip
     assert answer.json()["status"] == "revoked"
     assert mandates.find_mandate(number).revoked_at is not None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"issued-at": -20, "expires-at": -1}, 403),
+        ({"issued-at": 1, "expires-at": 10}, 403),
+        ({"issued-at": -1}, 400),
+        ({"expires-at": 10}, 400),
+        ({}, 400),
+    ],
+    ids=["expired", "future", "no end", "no beginning", "no times"],
+)
+@pytest.mark.parametrize("verb", ["post", "delete", "token"])
+def test_times_are_judged_by_every_verb(ada: User, verb: str, claims: dict[str, int], status: int) -> None:
+    """2.04 asks for no claims at all: see the plain revocation; but what names some is held to all."""
+    number = post(message()).json()["request_id"]
+    now = timezone.now()
+    said = {"agent-id": "AGENT", "business-id": "SHOP", "reason": "changed", "exercise": "access"}
+    said |= {name: (now + dt.timedelta(minutes=minutes)).isoformat() for name, minutes in claims.items()}
+    raw = json.dumps(said).encode()
+    body = base64.b64encode(KEY.sign(raw) + raw)
+    if verb == "token":
+        answer = Client().post("/v1/agent/AGENT", body, content_type="text/plain")
+        assert (answer.status_code, answer.content) == (403, b"")
+    else:
+        token = flow.token_of(flow.register().agents["AGENT"])
+        path = PATH if verb == "post" else f"{PATH}{number}"
+        answer = getattr(Client(), verb)(
+            path, body, content_type="text/plain", headers={"Authorization": f"Bearer {token}"}
+        )
+        assert answer.status_code == status
+        assert answer.json()["fatal"] is (claims.get("issued-at", 0) < 1)
+    assert Request.objects.count() == 1
+    assert Request.objects.get(number=number).answered_at is None
+
+
+def test_a_plain_revocation_as_the_protocol_writes_it(ada: User) -> None:
+    number = post(message()).json()["request_id"]
+    raw = json.dumps({"reason": "I changed my mind"}).encode()
+    token = flow.token_of(flow.register().agents["AGENT"])
+    answer = Client().delete(
+        f"{PATH}{number}", base64.b64encode(KEY.sign(raw) + raw), content_type="text/plain",
+        headers={"Authorization": f"Bearer {token}"},
+    )  # fmt: skip
+    assert answer.json()["status"] == "revoked"
 
 
 @pytest.fixture

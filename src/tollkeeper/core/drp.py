@@ -45,12 +45,19 @@ _DENIALS = {
 }
 
 
-class BadMessage(ValueError):
-    """A message that breaks the protocol; ``status`` is the HTTP status that says so."""
+_CLAIMS = ("agent-id", "business-id", "issued-at", "expires-at")
 
-    def __init__(self, text: str, status: int = 400) -> None:
+
+class BadMessage(ValueError):
+    """A message that breaks the protocol; ``status`` is the HTTP status that says so.
+
+    ``fatal`` (3.06): the same message again will fare no better.
+    """
+
+    def __init__(self, text: str, status: int = 400, *, fatal: bool = True) -> None:
         super().__init__(text)
         self.status = status
+        self.fatal = fatal
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +72,39 @@ class Exercise:
 
 
 def read_head(raw: bytes, agent: str, business: str, now: dt.datetime) -> Mapping[str, Any]:
-    """A signed message that is from this agent, for us and valid now; raises :class:`BadMessage`."""
+    """A signed message that is from this agent, for us and valid now (3.07); raises :class:`BadMessage`."""
+    message = _object(raw)
+    if message.get("agent-id") != agent:
+        raise BadMessage("agent-id is not the agent who signed", 403)
+    if message.get("business-id") != business:
+        raise BadMessage("business-id is not ours", 403)
+    issued, expires = _time(message, "issued-at"), _time(message, "expires-at")
+    if now < issued:
+        raise BadMessage("issued-at is in the future: is the agent's clock fast?", 403, fatal=False)
+    if now >= expires:
+        raise BadMessage("the message has expired", 403)
+    if expires - issued > MOST_VALID:
+        raise BadMessage("the message is valid for longer than an hour", 403)
+    return message
+
+
+def read_revocation(raw: bytes, agent: str, business: str, now: dt.datetime) -> None:
+    """A signed wish to revoke a request (2.04); raises :class:`BadMessage`.
+
+    Its schema has nothing but a ``reason``, and agents send it so. One that names any claim of
+    :func:`read_head` is held to all of them.
+    """
+    if any(name in _object(raw) for name in _CLAIMS):
+        read_head(raw, agent, business, now)
+
+
+def _object(raw: bytes) -> dict[str, Any]:
     try:
         message = json.loads(raw)
     except ValueError:
         raise BadMessage("the signed message is not JSON") from None
     if not isinstance(message, dict):
         raise BadMessage("the signed message is not a JSON object")
-    if message.get("agent-id") != agent:
-        raise BadMessage("agent-id is not the agent who signed", 403)
-    if message.get("business-id") != business:
-        raise BadMessage("business-id is not ours", 403)
-    issued, expires = _time(message, "issued-at"), _time(message, "expires-at")
-    if not issued <= now + dt.timedelta(minutes=5) or not now < expires:
-        raise BadMessage("the message is not valid now", 403)
-    if expires - issued > MOST_VALID:
-        raise BadMessage("the message is valid for longer than an hour", 403)
     return message
 
 

@@ -181,7 +181,7 @@ def _status(number: str) -> dict[str, str]:
 def revoke(agent: Agent, number: str, body: bytes) -> dict[str, str]:
     """The agent takes a request back (2.04); raises :class:`BadMessage`."""
     status(agent, number)
-    open_message(body, agent)
+    drp.read_revocation(open_message(body, agent), agent.id, register().business_id, timezone.now())
     try:
         with transaction.atomic():
             mandates.revoke(number)

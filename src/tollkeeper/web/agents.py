@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig
@@ -31,14 +30,14 @@ def _answer(request: HttpRequest, do: Callable[[bytes], dict[str, str]]) -> Http
     except (RequestDataTooBig, UnreadablePostError):
         return _problem(413, "The message is larger than any message is, or ended early.")
     except BadMessage as no:
-        return _problem(no.status, str(no))
+        return _problem(no.status, str(no), fatal=no.fatal and no.status in (400, 403))
     except flow.BadRegister:
         return _problem(503, "The register of agents cannot be read; the shop was told.")
 
 
-def _problem(status: int, title: str) -> HttpResponse:
-    answer = {"type": "about:blank", "title": title, "status": status, "fatal": status in (400, 403)}
-    return HttpResponse(json.dumps(answer), status=status, content_type="application/problem+json")
+def _problem(status: int, message: str, *, fatal: bool = False) -> HttpResponse:
+    """An error as the protocol wants it (3.06)."""
+    return JsonResponse({"code": str(status), "message": message, "fatal": fatal}, status=status)
 
 
 def _agent(request: HttpRequest) -> flow.Agent:
@@ -73,7 +72,9 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
 def agent(request: HttpRequest, agent_id: str) -> HttpResponse:
     """POST and GET /v1/agent/<id>: a token for who signs with the agent's key; whether it still holds."""
     if request.method == "POST":
-        return _answer(request, lambda body: {"agent-id": agent_id, "token": flow.set_up(agent_id, body)})
+        given = _answer(request, lambda body: {"agent-id": agent_id, "token": flow.set_up(agent_id, body)})
+        refused = given.status_code in (400, 403)  # which is told without a word (2.05.1)
+        return HttpResponse(status=403) if refused else given
 
     def known(body: bytes) -> dict[str, str]:
         if _agent(request).id != agent_id:
