@@ -151,6 +151,7 @@ def addresses(story: Story) -> dict[str, str]:
         "desk_order_refund": [story.number],
         "desk_order_unspent": [story.number],
         "desk_plan": ["pro", "offer"],
+        "desk_plan_stop": ["pro"],
         "console_give_back": [story.number],
         "desk_customer": [order.customer],
         "desk_customer_units": [order.customer],

@@ -32,4 +32,4 @@ def test_late_work_is_said(story: Story, monkeypatch: pytest.MonkeyPatch) -> Non
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setattr(settings, "ENV", dataclasses.replace(settings.ENV, gate_url=url))
         monkeypatch.setattr(status.kit, "oldest_due_s", lambda: 500.0)
-        assert "Some things are slow" in page(story)
+        assert "Some things are not as they should be" in page(story)

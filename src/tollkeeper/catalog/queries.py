@@ -51,6 +51,11 @@ def list_plans(language: str | None = None) -> tuple[PlanTerms, ...]:
     return tuple(_localised(_plan(bodies[key]), language) for key in offered)
 
 
+def plan_names(language: str | None = None) -> dict[str, str]:
+    """What the plans on offer are called in ``language``, by slug."""
+    return {plan.slug: plan.name for plan in list_plans(language)}
+
+
 def withheld() -> frozenset[str]:
     """Slugs of the plans that an operator withholds from sale."""
     return frozenset(Withheld.objects.values_list("slug", flat=True))

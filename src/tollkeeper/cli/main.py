@@ -33,7 +33,7 @@ COMMANDS = (
     "drill",
 )
 """Commands: each is the function of its name in the module of its name."""
-GROUPS = ("shop", "policy", "book", "operator", "rights", "breach", "copy", "logs", "keys")
+GROUPS = ("shop", "plan", "policy", "book", "operator", "rights", "breach", "copy", "logs", "keys")
 """Commands with commands of their own: each is the ``app`` in the module of its name."""
 _PASS_ON: dict[str, dict[str, Any]] = {
     "test": {"context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}}

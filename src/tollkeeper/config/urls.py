@@ -191,8 +191,11 @@ urlpatterns = [
         name="desk_relay_key",
     ),
     re_path(
-        r"^desk/plans/(?P<plan>[a-z0-9-]+)/(?P<deed>withhold|offer)/$", desk_relays.plan_do, name="desk_plan"
+        r"^desk/plans/(?P<plan>[a-z0-9-]+)/(?P<deed>withhold|offer|resume)/$",
+        desk_relays.plan_do,
+        name="desk_plan",
     ),
+    path("desk/plans/<slug:plan>/stop/", desk_relays.plan_stop_page, name="desk_plan_stop"),
     path("desk/customers/", customers.customer_list, name="desk_customers"),
     path("desk/customers/<str:public_id>/", customers.customer_page, name="desk_customer"),
     path("desk/tickets/", tickets.ticket_list, name="desk_tickets"),

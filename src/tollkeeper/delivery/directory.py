@@ -15,12 +15,17 @@ from django.utils import timezone
 from tollkeeper.core import states
 from tollkeeper.core.terms import KeyTerms, decode_key_terms, encode
 from tollkeeper.delivery.keyring import Own, best, narrow
-from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, Suspension
+from tollkeeper.delivery.models import Delivery, Feed, Key, KeyEntry, StoppedPlan, Suspension
 
 HOME = "gate_key"
 """The provisioner of keys on our own gate."""
 LIVE = ("delivered", "suspended", "running")
 """States of a delivery whose terms count for its customer's keys."""
+PLAN_STOPPED = "plan_stopped"
+"""Why a key is stopped of which every live plan is: worked out each time, never stored."""
+
+Owner = tuple[int, str]
+"""Customer id and unit."""
 
 
 def tenant(customer_id: int) -> str:
@@ -41,12 +46,27 @@ def next_version() -> int:
 
 def live_terms(customer_id: int, unit: str, now: dt.datetime | None = None) -> list[KeyTerms]:
     """Terms of all that the customer has been delivered and that is not over, oldest first."""
+    return [terms for _, terms in _live([customer_id], now).get((customer_id, unit), [])]
+
+
+def _live(
+    customers: Iterable[int], now: dt.datetime | None = None
+) -> dict[Owner, list[tuple[str, KeyTerms]]]:
+    """(plan, terms) of what each of these customers has on our gate and that is not over, oldest first."""
     rows = (
-        Delivery.objects.filter(customer_id=customer_id, unit=unit, provisioner=HOME, state__in=LIVE)
+        Delivery.objects.filter(customer_id__in=customers, provisioner=HOME, state__in=LIVE)
         .filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now or timezone.now()))
         .order_by("pk")
     )
-    return [decode_key_terms(text) for text in rows.values_list("terms", flat=True)]
+    found: defaultdict[Owner, list[tuple[str, KeyTerms]]] = defaultdict(list)
+    for customer, unit, plan, text in rows.values_list("customer_id", "unit", "plan", "terms"):
+        found[customer, unit].append((plan, decode_key_terms(text)))
+    return found
+
+
+def stopped_plans() -> frozenset[str]:
+    """The plans whose keys an operator has stopped."""
+    return frozenset(StoppedPlan.objects.values_list("plan", flat=True))
 
 
 def push(keys: Iterable[Key]) -> int:
@@ -59,14 +79,14 @@ def push(keys: Iterable[Key]) -> int:
         return 0
     reasons = _reasons(rows)
     known = KeyEntry.objects.in_bulk([key.pk for key in rows])
-    terms_of: dict[tuple[int, str], list[KeyTerms]] = {}
+    live, stopped = _live({key.customer_id for key in rows}), stopped_plans()
     changed = []
     for key in rows:
-        owner = (key.customer_id, key.unit)
-        if owner not in terms_of:
-            terms_of[owner] = live_terms(*owner)
-        _restate(key, reasons[key.pk])
-        fresh = _entry(key, terms_of[owner], reasons[key.pk])
+        mine = live.get((key.customer_id, key.unit), [])
+        served = [terms for plan, terms in mine if plan not in stopped]
+        why = reasons[key.pk] + [PLAN_STOPPED] * bool(mine and not served)
+        _restate(key, why)
+        fresh = _entry(key, served or [terms for _, terms in mine], why)
         old = known.get(key.pk)
         if old is None or _facts(old) != _facts(fresh):
             changed.append(fresh)

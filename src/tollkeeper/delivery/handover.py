@@ -43,6 +43,7 @@ def open_delivery(
         customer_id=customer_id,
         provisioner=provisioner,
         alias=f"ord-{line_id}",
+        plan=terms.plan,
         unit=terms.unit,
         terms=encode(terms),
         ends_at=ends_at,

@@ -73,6 +73,7 @@ INVENTORY = {
             "customer": Plain("link"),
             "provisioner": Plain("config"),
             "alias": Plain("key: a label without personal data"),
+            "plan": Plain("config"),
             "unit": Plain("config"),
             "terms": Plain("config"),
             "state": Plain("state"),
@@ -140,6 +141,14 @@ INVENTORY = {
             "ends_at": Plain("time"),
             "delay_s": Plain("count"),
             "odd": Plain("state"),
+        },
+    ),
+    "delivery.StoppedPlan": Model(
+        path="nobody: a plan that an operator has stopped, for everybody",
+        columns={
+            "plan": Plain("config"),
+            "reason": Plain("text of ours, to all customers of the plan"),
+            "since": Plain("time"),
         },
     ),
     "delivery.TargetState": Model(

@@ -85,6 +85,20 @@ class KeyEntry(models.Model):
         return f"entry of key {self.pk}"
 
 
+class StoppedPlan(models.Model):
+    """A plan whose keys an operator has stopped; ``reason`` is told to its customers.
+
+    Gates lend nothing of its grants: the table is a contract with them.
+    """
+
+    plan = models.CharField(max_length=40, primary_key=True)
+    reason = models.CharField(max_length=200)
+    since = EpochField()
+
+    def __str__(self) -> str:
+        return self.plan
+
+
 class Feed(models.Model):
     """The one row that numbers changes of entries; locked, so commits follow versions."""
 
@@ -112,6 +126,7 @@ class Delivery(models.Model):
     customer = models.ForeignKey("accounts.Customer", on_delete=models.PROTECT, related_name="deliveries")
     provisioner = models.CharField(max_length=40)
     alias = models.CharField(max_length=60, unique=True)
+    plan = models.CharField(max_length=40, default="", db_default="")
     unit = models.CharField(max_length=40)
     terms = models.TextField(default="{}")
     state = models.CharField(max_length=12, default=states.FULFILMENT.initial)
@@ -142,6 +157,7 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         indexes = [
             models.Index(fields=["customer", "state"], name="delivery_owner"),
+            models.Index(fields=["plan", "customer"], name="delivery_plan"),
             models.Index(fields=["ends_at"], condition=Q(ended=False), name="delivery_ending"),
             models.Index(fields=["handle"], condition=~Q(handle=""), name="delivery_handle"),
             models.Index(fields=["digest"], condition=Q(digest__isnull=False), name="delivery_digest"),

@@ -27,6 +27,7 @@ from tollkeeper.delivery.relays import (
     wish,
 )
 from tollkeeper.delivery.snapshots import OF_THE_KEY, newer
+from tollkeeper.delivery.stops import PlanStop, customers_by_plan, stops, stops_for
 
 __all__ = [
     "NO_ANSWER",
@@ -34,10 +35,12 @@ __all__ = [
     "Desire",
     "KeyRow",
     "Led",
+    "PlanStop",
     "SnapshotRow",
     "StepRow",
     "TargetRow",
     "best_terms",
+    "customers_by_plan",
     "cut_under",
     "delivered_units",
     "deliveries",
@@ -63,6 +66,8 @@ __all__ = [
     "odd_snapshots",
     "owner_of_key",
     "recent_deliveries",
+    "stops",
+    "stops_for",
     "targets",
     "unaligned",
     "unspent_units",

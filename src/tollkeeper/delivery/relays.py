@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from tollkeeper.core.keys import digest
 from tollkeeper.core.terms import KeyTerms, decode_key_terms
+from tollkeeper.delivery.directory import stopped_plans
 from tollkeeper.delivery.keyring import best
 from tollkeeper.delivery.models import Delivery, DeliveryStep, Snapshot, Suspension, TargetState
 from tollkeeper.delivery.provisioners import Seen, Wish
@@ -109,13 +110,16 @@ def wish(delivery_id: int) -> Wish:
     if delivery.state not in LIVE or delivery.sealed_choice is None:
         raise Gone
     secret = open_sealed(_owner(delivery), delivery.sealed_choice, CHOSEN)
-    return _wish(delivery, list(Delivery.objects.filter(label=delivery.label).order_by("pk")), secret)
+    chain = Delivery.objects.filter(label=delivery.label).order_by("pk")
+    return _wish(delivery, _live(chain, timezone.now()), secret)
 
 
-def _wish(first: Delivery, chain: Sequence[Delivery], secret: str = "") -> Wish:
-    """What the key of these lines should be: the best of what is live, to the last of their ends."""
-    now = timezone.now()
-    live = [row for row in chain if row.state in LIVE and (row.ends_at is None or row.ends_at > now)]
+def _live(chain: Iterable[Delivery], now: dt.datetime) -> list[Delivery]:
+    return [row for row in chain if row.state in LIVE and (row.ends_at is None or row.ends_at > now)]
+
+
+def _wish(first: Delivery, live: Sequence[Delivery], secret: str = "") -> Wish:
+    """What the key of these live lines should be: the best of them, to the last of their ends."""
     ends = [row.ends_at for row in live if row.ends_at is not None]
     terms = _best(tuple(row.terms for row in live) or (first.terms,))
     minute = {
@@ -225,25 +229,26 @@ def desired_many(delivery_ids: Iterable[int]) -> dict[int, Desire]:
     stops = Suspension.objects.filter(customer_id__in=owners, key__isnull=True)
     stopped = set(stops.values_list("customer_id", flat=True))
     shut = set(TargetState.objects.filter(stopped=True).values_list("name", flat=True))
-    now, found = timezone.now(), {}
+    plans, now, found = stopped_plans(), timezone.now(), {}
     for chain in chains.values():
         made = [row for row in chain if row.handle]
         if made and made[-1].pk in wanted:
-            found[made[-1].pk] = _desire(
-                made[-1], chain, now, stopped=made[-1].customer_id in stopped or made[-1].target in shut
-            )
+            live = _live(chain, now)
+            served = [row for row in live if row.plan not in plans]
+            off = made[-1].customer_id in stopped or made[-1].target in shut or bool(live and not served)
+            found[made[-1].pk] = _desire(made[-1], live, served or live, stopped=off)
     return found
 
 
-def _desire(first: Delivery, chain: list[Delivery], now: dt.datetime, *, stopped: bool) -> Desire:
-    live = [row for row in chain if row.state in LIVE and (row.ends_at is None or row.ends_at > now)]
+def _desire(first: Delivery, live: list[Delivery], served: list[Delivery], *, stopped: bool) -> Desire:
+    """``served`` are the live lines whose plan is not stopped: they say what the key may do."""
     return Desire(
         delivery_id=first.pk,
         target=first.target,
         handle=first.handle,
         exists=bool(live),
         enabled=not (stopped or first.paused) and all(row.state != "suspended" for row in live),
-        wish=_wish(first, chain),
+        wish=_wish(first, served),
         version=first.wanted,
     )
 

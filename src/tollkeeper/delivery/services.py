@@ -51,6 +51,7 @@ from tollkeeper.delivery.relays import (
     want,
 )
 from tollkeeper.delivery.snapshots import keep_snapshot, keep_snapshots
+from tollkeeper.delivery.stops import follow_stop, resume_plan, stop_plan
 from tollkeeper.delivery.targets import keep_probe, stop_target
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "expire_keys",
     "fail_delivery",
     "finish_delivery",
+    "follow_stop",
     "hold_up",
     "intend",
     "keep_made",
@@ -90,6 +92,7 @@ __all__ = [
     "restore_cap",
     "resume_keys",
     "resume_line",
+    "resume_plan",
     "reveal",
     "revoke_delivery",
     "revoke_key",
@@ -98,6 +101,7 @@ __all__ = [
     "set_expiry",
     "set_terms",
     "stop_line",
+    "stop_plan",
     "stop_target",
     "suspend_keys",
     "take_up",

@@ -95,6 +95,7 @@ def _ensure(held: Any, now: dt.datetime) -> None:
         cap=units,
         effective_at=now,
         ends_at=ends_at,
+        scope=held.plan,
     )
     made = allowances.open_one(held, terms, grant, cap_minor=cap, ends_at=ends_at, now=now)
     enqueue("close_allowance", f"allowance:{made}", run_at=ends_at, allowance_id=made)
@@ -217,6 +218,7 @@ def carry_over(context: Context, line_id: int, grant: str) -> None:
             ended_at=row.effective_at,
             until=row.expires_at,
             most=line.terms.carry_over * line.quantity,
+            scope=line.plan,
         )
     except usage.StillLent:
         raise Retry(30) from None

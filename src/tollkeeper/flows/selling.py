@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.terms import PlanTerms
 from tollkeeper.delivery import queries as delivery
@@ -13,28 +16,35 @@ from tollkeeper.kit.jobs import enqueue
 def unsold() -> dict[str, str]:
     """Plan → why it is not sold now.
 
-    ``withheld``, ``stopped`` (its relay's keys), ``shut`` (its relay) or ``wallet`` (its
-    relay's, which holds what was sold and not this as well).
+    ``plan_stopped`` (with its keys), ``withheld``, ``stopped`` (its relay's keys), ``shut`` (its
+    relay) or ``wallet`` (its relay's, which holds what was sold and not this as well).
     """
-    withheld, targets = _switches()
-    return {plan.slug: word for plan in catalog.list_plans() if (word := _why(plan, withheld, targets))}
+    switches = _switches()
+    return {plan.slug: word for plan in catalog.list_plans() if (word := _why(plan, switches))}
 
 
 def why_unsold(plan: PlanTerms, quantity: int = 1) -> str:
     """Why so many of one plan are not sold now: a word of :func:`unsold`, or empty."""
-    return _why(plan, *_switches(), quantity)
+    return _why(plan, _switches(), quantity)
 
 
-def _switches() -> tuple[frozenset[str], dict[str, delivery.TargetRow]]:
-    return catalog.withheld(), {row.name: row for row in delivery.targets()}
+class _Switches(NamedTuple):
+    stopped: Collection[str]
+    withheld: Collection[str]
+    targets: dict[str, delivery.TargetRow]
 
 
-def _why(
-    plan: PlanTerms, withheld: frozenset[str], targets: dict[str, delivery.TargetRow], quantity: int = 1
-) -> str:
-    if plan.slug in withheld:
+def _switches() -> _Switches:
+    targets = {row.name: row for row in delivery.targets()}
+    return _Switches(delivery.stops(), catalog.withheld(), targets)
+
+
+def _why(plan: PlanTerms, switches: _Switches, quantity: int = 1) -> str:
+    if plan.slug in switches.stopped:
+        return "plan_stopped"
+    if plan.slug in switches.withheld:
         return "withheld"
-    relay = targets.get(plan.target)
+    relay = switches.targets.get(plan.target)
     if relay is None:
         return ""
     if relay.stopped or not relay.open:

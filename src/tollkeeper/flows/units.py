@@ -53,6 +53,7 @@ def give(line: LineView, begins: dt.datetime) -> list[int]:
             effective_at=portion.begins,
             expires_at=portion.ends,
             source=f"line:{line.line_id}",
+            scope=line.plan,
             renews=portion.renews,
         )
         for portion in portions_of(line, begins)

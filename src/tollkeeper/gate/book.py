@@ -1,4 +1,4 @@
-"""The book as the gate sees it: eight tables, plain SQL, on SQLite or PostgreSQL.
+"""The book as the gate sees it: nine tables, plain SQL, on SQLite or PostgreSQL.
 
 The gate must not know who anybody is. On SQLite an authorizer refuses every other
 table; on PostgreSQL the gate's role has rights on these alone.
@@ -17,6 +17,7 @@ import psycopg
 TABLES = frozenset(
     {
         "delivery_keyentry",
+        "delivery_stoppedplan",
         "catalog_gatesnapshot",
         "usage_grant",
         "usage_balance",

@@ -43,9 +43,11 @@ class Standing:
 
 
 def _grants(book: Book, customer_id: int, unit: str) -> list[GrantView]:
+    """What may be lent: nothing that came with a plan that an operator has stopped."""
     rows = book.locked_rows(
         "SELECT id, remaining, priority, effective_at, expires_at, created_at FROM usage_grant"
-        " WHERE customer_id = ? AND unit = ? AND voided_at IS NULL AND remaining > 0",
+        " WHERE customer_id = ? AND unit = ? AND voided_at IS NULL AND remaining > 0"
+        " AND scope NOT IN (SELECT plan FROM delivery_stoppedplan)",
         customer_id,
         unit,
     )
@@ -167,13 +169,20 @@ def renew(book: Book, lease_ids: list[bytes], now_us: int) -> tuple[set[bytes], 
 
 
 def standing(book: Book, customer_id: int, unit: str, now_us: int) -> Standing:
-    """What the book says of a balance; read only."""
+    """What the book says of a balance, without what came with plans that are stopped; read only."""
     balance = book.rows(
         "SELECT spendable, held FROM usage_balance WHERE customer_id = ? AND unit = ?", customer_id, unit
+    )
+    [(resting,)] = book.rows(
+        "SELECT coalesce(sum(remaining), 0) FROM usage_grant WHERE customer_id = ? AND unit = ?"
+        " AND scope IN (SELECT plan FROM delivery_stoppedplan)",
+        customer_id,
+        unit,
     )
     grants = book.rows(
         "SELECT amount, remaining, expires_at, source FROM usage_grant WHERE customer_id = ? AND unit = ?"
         " AND voided_at IS NULL AND effective_at <= ? AND (expires_at IS NULL OR expires_at > ?)"
+        " AND scope NOT IN (SELECT plan FROM delivery_stoppedplan)"
         " ORDER BY priority, created_at LIMIT 100",
         customer_id,
         unit,
@@ -181,4 +190,6 @@ def standing(book: Book, customer_id: int, unit: str, now_us: int) -> Standing:
         now_us,
     )
     spendable, held = balance[0] if balance else (0, 0)
-    return Standing(int(spendable), int(held), tuple((int(a), int(r), e, str(s)) for a, r, e, s in grants))
+    return Standing(
+        int(spendable) - int(resting), int(held), tuple((int(a), int(r), e, str(s)) for a, r, e, s in grants)
+    )

@@ -35,6 +35,7 @@ PAUSED = frozenset(
         "units_added",
         "payment_failed",
         "plan_ended",
+        "plan_stopped",
         "trial_ending",
         "overage_used",
         "endpoint_failing",

@@ -31,10 +31,10 @@ def issue_grant(  # noqa: PLR0913 - a grant has that many sides
 ) -> int:
     """Give ``amount`` micro-units of ``unit``; answers the grant's id.
 
-    The same ``key`` again changes nothing and answers the same id. What the
-    customer owes is settled from it at once. ``renews`` says that another follows when
-    it ends, so that nobody need be told. Raises ``ValueError`` for an amount
-    below one or a grant that ends before it begins.
+    The same ``key`` again changes nothing and answers the same id. What the customer owes is
+    settled from it at once. ``scope`` is the plan that it came with; ``renews`` says that another
+    follows when it ends, so that nobody need be told. Raises ``ValueError`` for an amount below
+    one or a grant that ends before it begins.
     """
     now = timezone.now()
     begins = effective_at or now

@@ -24,7 +24,14 @@ class StillLent(Exception):
 
 @transaction.atomic
 def carry_over(
-    *, key: str, customer_id: int, unit: str, ended_at: dt.datetime, until: dt.datetime, most: int
+    *,
+    key: str,
+    customer_id: int,
+    unit: str,
+    ended_at: dt.datetime,
+    until: dt.datetime,
+    most: int,
+    scope: str = "",
 ) -> int:
     """Give again what the grants of a period that ended at ``ended_at`` left unspent, until ``until``.
 
@@ -57,6 +64,7 @@ def carry_over(
         priority=first if first < 0 else max(0, first - 1),
         expires_at=until,
         source=SOURCE,
+        scope=scope,
         renews=True,
     )
     return amount

@@ -22,7 +22,10 @@ retiring.declare("usage.Code", "tollkeeper.usage.carrying.Codes")
 
 
 class Grant(models.Model):
-    """Units given to a customer. ``remaining`` is the projection of account ``grant:<id>``."""
+    """Units given to a customer. ``remaining`` is the projection of account ``grant:<id>``.
+
+    ``scope`` is the plan they came with, empty for none: gates lend nothing of a plan that is stopped.
+    """
 
     key = models.CharField(max_length=120, unique=True)
     customer_id = models.BigIntegerField()

@@ -32,6 +32,7 @@ def open_allowance(
     cap: int,
     ends_at: dt.datetime,
     effective_at: dt.datetime | None = None,
+    scope: str = "",
 ) -> int:
     """Let a customer use up to ``cap`` micro-units more until ``ends_at``; answers the grant's id."""
     return issue_grant(
@@ -43,6 +44,7 @@ def open_allowance(
         effective_at=effective_at,
         expires_at=ends_at,
         source=SOURCE,
+        scope=scope,
         renews=True,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
@@ -76,7 +76,8 @@ class BalanceRow:
     """What a customer has of one unit. ``granted`` sums the grants that are live now.
 
     ``held`` is lent to gates: spent by this customer's calls, or given back.
-    ``allowance`` is what may be used beyond what is paid for; none of the rest counts it.
+    ``allowance`` is what may be used beyond what is paid for, ``resting`` what came with a plan that
+    is stopped; none of the rest counts either.
     """
 
     unit: str
@@ -87,6 +88,7 @@ class BalanceRow:
     used_percent: int
     next_expiry_at: dt.datetime | None
     allowance: int = 0
+    resting: int = 0
 
     @property
     def left(self) -> int:
@@ -149,8 +151,8 @@ class StrayRow:
     seen_at: dt.datetime
 
 
-def balances(customer_id: int) -> list[BalanceRow]:
-    """What the customer can spend now, per unit, by name of unit."""
+def balances(customer_id: int, stopped: Collection[str] = ()) -> list[BalanceRow]:
+    """What the customer can spend now, per unit, by name of unit; nothing of plans that are ``stopped``."""
     now = timezone.now()
     live = defaultdict(list)
     for grant in Grant.objects.filter(
@@ -162,8 +164,10 @@ def balances(customer_id: int) -> list[BalanceRow]:
         live[grant.unit].append(grant)
     rows = []
     for balance in Balance.objects.filter(customer_id=customer_id).order_by("unit"):
-        allowance = sum(grant.remaining for grant in live[balance.unit] if grant.source == ALLOWANCE)
-        mine = [grant for grant in live[balance.unit] if grant.source != ALLOWANCE]
+        served = [grant for grant in live[balance.unit] if grant.scope not in stopped]
+        allowance = sum(grant.remaining for grant in served if grant.source == ALLOWANCE)
+        mine = [grant for grant in served if grant.source != ALLOWANCE]
+        resting = sum(grant.remaining for grant in live[balance.unit] if grant.scope in stopped)
         spendable = sum(grant.remaining for grant in mine)
         granted = sum(grant.amount - grant.clawed for grant in mine)
         spent = max(0, granted - spendable - balance.held)
@@ -178,6 +182,7 @@ def balances(customer_id: int) -> list[BalanceRow]:
                 used_percent=min(100, spent * 100 // granted) if granted else 0,
                 next_expiry_at=min(ends, default=None),
                 allowance=allowance,
+                resting=resting,
             )
         )
     return rows

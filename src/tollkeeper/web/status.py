@@ -11,10 +11,14 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from tollkeeper.delivery import queries as delivery
+from tollkeeper.flows import plan_stop
 from tollkeeper.kit import queries as kit
 
 _ASKED_EVERY_S = 10
@@ -58,10 +62,24 @@ def _work() -> Part:
     return Part(_("Orders, keys and mail"), "warn", _("delayed; nothing is lost"))
 
 
+def _stops() -> tuple[Part, ...]:
+    """Plans that the operator has stopped, with the reason that their customers were told."""
+    language = get_language()
+    return tuple(
+        Part(
+            _("Plan “%s”") % plan_stop.title(stop.plan, language),
+            "warn",
+            _("stopped by us since %(day)s: %(reason)s")
+            % {"day": date_format(stop.since), "reason": stop.reason},
+        )
+        for stop in delivery.stops().values()
+    )
+
+
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     """The parts, the worst first in the headline."""
-    parts = (Part(_("Website and console"), "ok", _("you are looking at it")), _gate(), _work())
+    parts = (Part(_("Website and console"), "ok", _("you are looking at it")), _gate(), _work(), *_stops())
     states = {part.state for part in parts}
     worst = next(state for state in ("crit", "warn", "ok") if state in states)
     response = render(

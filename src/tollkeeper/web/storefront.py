@@ -22,7 +22,8 @@ class PlanCard:
     price: PriceTerms
     others: tuple[PriceTerms, ...]
     limit: LimitTerms | None
-    sold: bool = True
+    unsold: str = ""
+    """Why it cannot be bought now: a word of ``selling.unsold``."""
 
     @property
     def free(self) -> bool:
@@ -38,7 +39,7 @@ def plan_cards(language: str | None = None) -> tuple[PlanCard, ...]:
         limits = plan.key.limits
         cards.append(
             PlanCard(
-                plan, prices[0], tuple(prices[1:]), limits[0] if limits else None, plan.slug not in unsold
+                plan, prices[0], tuple(prices[1:]), limits[0] if limits else None, unsold.get(plan.slug, "")
             )
         )
     return tuple(cards)

@@ -87,6 +87,34 @@ def test_the_switch_of_a_product(story: Story) -> None:
     assert story.client(story.staff).post("/desk/plans/no-such/offer/").status_code == 404
 
 
+def test_a_product_stops_with_its_keys_and_goes_on(story: Story) -> None:
+    staff, mine = story.client(story.staff), story.client(story.owner)
+    address = reverse("desk_plan_stop", args=["pro"])
+    asked = staff.get(address).content.decode()
+    assert Strict(asked).wrong == []
+    assert "1 customer has it now" in asked
+    assert staff.post(address, {"reason": " "}).status_code == 422
+    assert queries.stops() == {}
+    why = "Its models <are> being repaired."
+    assert "Stopped, for 1 customers" in staff.post(address, {"reason": why}, follow=True).content.decode()
+    assert "stopped, with its keys" in page(story)
+    for name in ("console", "console_keys", "console_usage"):
+        text = mine.get(reverse(name)).content.decode()
+        assert Strict(text).wrong == []
+        assert "is stopped by us for now" in text, name
+        assert "&lt;are&gt;" in text, name
+    public = story.client()
+    assert "Its models &lt;are&gt; being repaired." in public.get(reverse("status")).content.decode()
+    assert "Stopped for now" in public.get(reverse("plans")).content.decode()
+    with pytest.raises(sales.CannotOrder):
+        purchase.start_order(story.till.customer(), "pro", price_of("pro"))
+    assert staff.post(address, {"reason": why}).status_code == 422, "it is stopped already"
+    assert "It goes on, for 1 customers" in press(story, "desk_plan", "pro", "resume")
+    assert "is not stopped" in press(story, "desk_plan", "pro", "resume")
+    assert "is stopped by us" not in mine.get(reverse("console_keys")).content.decode()
+    assert staff.get(reverse("desk_plan_stop", args=["no-such"])).status_code == 404
+
+
 def test_the_switch_of_all_keys_at_a_relay(story: Story, relay: None, sold: Delivery) -> None:
     probe()
     assert "Stopped: 1 keys" in press(story, "desk_relay", "relay", "stop")

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tollkeeper.catalog import queries as catalog
@@ -20,7 +20,7 @@ from tollkeeper.delivery import services as verbs
 from tollkeeper.flows import relaying
 from tollkeeper.web import clients, snippets
 from tollkeeper.web.access import for_customer
-from tollkeeper.web.console import relays
+from tollkeeper.web.console import relays, stopped
 from tollkeeper.web.storefront import example_route
 
 _OVERLAPS = {
@@ -79,6 +79,8 @@ def key_list(request: HttpRequest, customer_id: int) -> HttpResponse:
             "units": units,
             "form": NewKey(units=units),
             "unrevealed": delivery.find_unrevealed(customer_id),
+            "names": catalog.plan_names(get_language()),
+            "stops": stopped.of(customer_id),
             **relays.look_context(request, customer_id),
         },
     )

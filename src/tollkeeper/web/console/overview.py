@@ -12,7 +12,7 @@ from tollkeeper.delivery import queries as delivery
 from tollkeeper.usage import queries as usage
 from tollkeeper.web import clients, snippets
 from tollkeeper.web.access import for_customer
-from tollkeeper.web.console import figures, relays
+from tollkeeper.web.console import figures, relays, stopped
 from tollkeeper.web.storefront import example_route, paths
 
 _LATEST = 8
@@ -27,6 +27,7 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
     history = usage.daily_usage(customer_id, 2 * length)
     days, before = history[length:], history[:length]
     keys = delivery.list_keys(customer_id)
+    stops = stopped.of(customer_id)
     routes = usage.top_routes(customer_id, length, limit=_TOP)
     terms = catalog.gate_terms()
     variable, place = snippets.variable(terms.shop), clients.at_gate(terms, settings.ENV.gate_url)
@@ -37,7 +38,8 @@ def overview(request: HttpRequest, customer_id: int) -> HttpResponse:
             "days": length,
             "periods": figures.PERIODS,
             "tiles": figures.tiles(days, before, usage.top_routes(customer_id, length, limit=1000)),
-            "balances": usage.balances(customer_id),
+            "balances": usage.balances(customer_id, [stop.plan for stop in stops]),
+            "stops": stops,
             "chart": figures.calls_chart(days),
             "calls": usage.recent_calls(customer_id, _LATEST),
             "key_names": {key.id: key.name for key in keys},

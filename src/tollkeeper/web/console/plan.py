@@ -24,6 +24,7 @@ from tollkeeper.sales.changes import CannotChange
 from tollkeeper.sales.plans import NoSuchPlan
 from tollkeeper.sales.queries import PlanView
 from tollkeeper.web.access import for_customer
+from tollkeeper.web.console import stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def _page(request: HttpRequest, held: PlanView, form: CapForm) -> HttpResponse:
         "next_minor": records.next_minor(held.subscription_id),
         "beyond": overage.used_now(held.subscription_id),
         "resume": resuming.quote(held.customer_id, held.subscription) if held.state == "paused" else None,
+        "stops": [one for one in stopped.of(held.customer_id) if one.plan == held.plan],
         "grace_ends": held.past_due_at + renewal.GRACE if held.past_due_at else None,
     }
     return render(request, "console/plan.html", values, status=422 if form.is_bound else 200)

@@ -35,6 +35,7 @@ class RelayedKey:
     snapshot: delivery.SnapshotRow | None
     unit: str
     replaced: bool
+    title: str
 
     @property
     def source(self) -> str:
@@ -46,7 +47,7 @@ def relayed_keys(customer_id: int) -> list[RelayedKey]:
     """One for each key: of a key that was raised, the latest line."""
     rows = [row for row in delivery.deliveries(customer_id) if row.target and row.state == "delivered"]
     latest = {(row.target, row.unit, row.handle): row for row in reversed(rows)}
-    units = catalog.current_shop(get_language()).units
+    units, names = catalog.current_shop(get_language()).units, catalog.plan_names(get_language())
     return [
         RelayedKey(
             row,
@@ -54,6 +55,7 @@ def relayed_keys(customer_id: int) -> list[RelayedKey]:
             delivery.find_snapshot(row.id),
             units[row.unit].many if row.unit in units else row.unit,
             relaying.is_replaced(row),
+            names.get(row.plan, row.plan),
         )
         for row in sorted(latest.values(), key=lambda row: -row.id)
     ]

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from tollkeeper.usage import queries as usage
 from tollkeeper.web.access import for_customer
-from tollkeeper.web.console import figures
+from tollkeeper.web.console import figures, stopped
 from tollkeeper.web.storefront import paths
 
 
@@ -18,6 +18,7 @@ def usage_page(request: HttpRequest, customer_id: int) -> HttpResponse:
     """``?days=`` 7, 30 or 90."""
     length = figures.period_of(request)
     days = usage.daily_usage(customer_id, length)
+    stops = stopped.of(customer_id)
     routes = usage.top_routes(customer_id, length, limit=50)
     return render(
         request,
@@ -26,7 +27,8 @@ def usage_page(request: HttpRequest, customer_id: int) -> HttpResponse:
             "days": length,
             "periods": figures.PERIODS,
             "chart": figures.calls_chart(days),
-            "balances": usage.balances(customer_id),
+            "balances": usage.balances(customer_id, [stop.plan for stop in stops]),
+            "stops": stops,
             "grants": _shown(usage.grants(customer_id)),
             "routes": routes,
             "paths": paths(),

@@ -133,6 +133,7 @@ _WORDS = {
     "revoked": gettext_lazy("Revoked"),
     "expired": gettext_lazy("Expired"),
     "plan_over": gettext_lazy("its plan has ended"),
+    "plan_stopped": gettext_lazy("its plan is stopped for now"),
     "live": gettext_lazy("In use"),
     "future": gettext_lazy("To come"),
     "spent": gettext_lazy("Spent"),

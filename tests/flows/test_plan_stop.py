@@ -1,0 +1,144 @@
+"""Stopping one product, from the operator's word to the last relay, and letting it go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from samples.relays.faults import Fault
+from tests.flows.test_fulfilment import fulfil
+from tests.services.gates import Gate
+from tests.services.lines import FREE, PRO, customer, line
+from tests.services.relay_shop import TERMS, Shop, revealed, sell, work
+from tollkeeper.accounts.models import User
+from tollkeeper.accounts.services import create_person
+from tollkeeper.catalog import queries as catalog
+from tollkeeper.catalog.services import load_shop
+from tollkeeper.core.refusal import Refused
+from tollkeeper.core.terms import MICRO, KeyTerms
+from tollkeeper.delivery import queries as delivery
+from tollkeeper.delivery.models import KeyEntry
+from tollkeeper.flows import plan_stop, selling
+from tollkeeper.kit import job_runner
+from tollkeeper.kit.fields import to_micros
+from tollkeeper.kit.models import Job
+from tollkeeper.kit.trail.models import Entry
+from tollkeeper.usage import queries as usage
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
+WHY = "Its models are being repaired."
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    load_shop(settings.SHOP)
+    return create_person("boss@example.org", None, is_staff=True)
+
+
+def spread(*also: str) -> None:
+    while (context := job_runner.claim(["spread_plan_stop", "mail_plan_stopped", *also])) is not None:
+        assert job_runner.run(context) == "done"
+
+
+def test_sale_and_keys_stop_at_once_each_customer_is_told_once_and_all_of_it_goes_on(
+    boss: User, mailoutbox: list[Any]
+) -> None:
+    buyer, other = customer(), customer()
+    fulfil(line(buyer, PRO))
+    fulfil(line(buyer, PRO))
+    fulfil(line(other, FREE))
+    mailoutbox.clear()
+    assert plan_stop.stop("pro", f"  {WHY} ", actor=boss.pk) == 1
+    assert dict(KeyEntry.objects.values_list("customer_id", "state")) == {buyer: "suspended", other: "active"}
+    assert selling.why_unsold(catalog.get_plan("pro")) == "plan_stopped"
+    spread()
+    Job.objects.filter(kind="spread_plan_stop").update(state="ready", run_at=timezone.now())
+    spread()
+    [letter] = mailoutbox
+    assert WHY in letter.body
+    assert catalog.get_plan("pro").name in letter.subject
+    with pytest.raises(Refused, match="already"):
+        plan_stop.stop("pro", "twice", actor=boss.pk)
+    assert plan_stop.resume("pro", actor=boss.pk) == 1
+    spread()
+    assert set(KeyEntry.objects.values_list("state", flat=True)) == {"active"}
+    assert selling.why_unsold(catalog.get_plan("pro")) == ""
+    assert len(mailoutbox) == 1
+    trail = Entry.objects.filter(object="catalog.Plan:pro").order_by("seq")
+    assert list(trail.values_list("verb", flat=True)) == ["plan.stopped", "plan.resumed"]
+    assert all(entry.actor.startswith("p_") for entry in trail)
+
+
+def test_nobody_is_told_of_a_stop_that_is_over(boss: User, mailoutbox: list[Any]) -> None:
+    fulfil(line(customer(), PRO))
+    mailoutbox.clear()
+    plan_stop.stop("pro", WHY, actor=boss.pk)
+    plan_stop.resume("pro", actor=boss.pk)
+    spread()
+    assert mailoutbox == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason", "said"),
+    [("pro", "  ", "Say why"), ("pro", "x" * 201, "at most 200"), ("no-such", WHY, "no plan")],
+)
+def test_what_cannot_be_stopped_is_refused(boss: User, plan: str, reason: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        plan_stop.stop(plan, reason, actor=boss.pk)
+    with pytest.raises(Refused, match="not stopped"):
+        plan_stop.resume(plan, actor=boss.pk)
+    assert not Job.objects.exists()
+
+
+def test_units_of_a_stopped_plan_rest_and_those_of_others_are_lent(boss: User) -> None:
+    buyer, gate = customer(), Gate()
+    fulfil(line(buyer, PRO, units=1000))
+    fulfil(line(buyer, FREE, units=10))
+    plan_stop.stop("pro", WHY, actor=boss.pk)
+    drawn = gate.draw(buyer, 1 * MICRO, 5000 * MICRO, to_micros(timezone.now()))
+    assert 0 < drawn.amount <= 10 * MICRO
+    assert gate.draw(buyer, 11 * MICRO, 11 * MICRO, to_micros(timezone.now())).amount == 0
+    [balance] = usage.balances(buyer, delivery.stops())
+    assert (balance.granted, balance.resting, balance.left) == (10 * MICRO, 1000 * MICRO, 10 * MICRO)
+    plan_stop.resume("pro", actor=boss.pk)
+    assert gate.draw(buyer, 900 * MICRO, 900 * MICRO, to_micros(timezone.now())).amount == 900 * MICRO
+
+
+def test_keys_at_relays_are_stopped_there_in_the_end_and_go_on(shop: Shop, boss: User) -> None:
+    buyer = customer()
+    sell(buyer)
+    work()
+    secret = revealed(buyer)
+    shop.relay.faults.plan(Fault("suspend", "cut_before"), Fault("update", "cut_after"))
+    plan_stop.stop("plus", WHY, actor=boss.pk)
+    spread()
+    work()
+    assert not shop.chat(secret)
+    late = customer()
+    sell(late)
+    work()
+    assert not shop.chat(revealed(late)), "one that is made meanwhile is born stopped"
+    plan_stop.resume("plus", actor=boss.pk)
+    spread()
+    work()
+    assert shop.chat(secret)
+
+
+def test_a_key_at_a_relay_with_another_plan_goes_on_with_its_terms(shop: Shop, boss: User) -> None:
+    buyer = customer()
+    sell(buyer)
+    work()
+    secret = revealed(buyer)
+    sell(buyer, terms=KeyTerms("extra", unit="credits", models=("tern-1",), concurrency=3))
+    work()
+    plan_stop.stop("plus", WHY, actor=boss.pk)
+    spread()
+    work()
+    assert shop.chat(secret)
+    newest = delivery.deliveries(buyer)[0]
+    wish = delivery.desired(newest.id).wish  # type: ignore[union-attr]
+    assert (wish.concurrency, wish.requests_per_minute) == (3, 0)
+    assert TERMS.limits, "the stopped plan has a limit that the other lacks"
