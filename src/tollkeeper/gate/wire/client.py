@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tollkeeper.core.charges import Outcome
 from tollkeeper.core.records import method_number, pack_caller
 from tollkeeper.gate import admission, heads
+from tollkeeper.gate.answers import REFUSALS
 from tollkeeper.gate.call import Call
 from tollkeeper.gate.callers import sealed_address
 from tollkeeper.gate.wire.gatherer import Gatherer
@@ -241,7 +242,7 @@ class Client(Gatherer):
         if upstream is not None:
             upstream.abandon()
         if call is not None and not call.settled:
-            self.engine.finish(call, int(Outcome.BAD_REQUEST), 413 if code == "body_too_large" else 400)
+            self.engine.finish(call, int(Outcome.BAD_REQUEST), REFUSALS[code].status)
         self.flags &= ~heads.KEEP
         self.left, self.chunks, self.mode = 0, None, BUSY
         if self.answered:

@@ -141,6 +141,7 @@ class Response(Link):
             self.tunnel = True
             self.status = 101
             self.flags = 0
+            self.read_timeout_s = TUNNEL_S
             self.deadline = self.engine.now + TUNNEL_S
             client.begin_tunnel(fields, call)
             if rest:

@@ -81,7 +81,8 @@ class Upstream(Response):
             if self.pending_bytes > HIGH_WATER and self.client is not None:
                 self.client.pause()
         else:
-            self.deadline = self.engine.now + self.read_timeout_s  # it cannot answer what it has not read
+            if not self.blocked:
+                self.deadline = self.engine.now + self.read_timeout_s  # it cannot answer what it has not read
             self.transport.write(data)
 
     def finish(self, data: bytes) -> None:

@@ -1,0 +1,368 @@
+"""How long the gate waits for whom, and what is charged when it loses patience. No real time passes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.gate.models import MODELS
+from tests.gate.models import ROUTES as MODEL_ROUTES
+from tests.gate.stage import PEPPER, problem, request, statuses
+from tollkeeper.core import journal, keys
+from tollkeeper.core.charges import Outcome
+from tollkeeper.core.terms import MICRO, GateTerms, KeyTerms, RouteTerms, UpstreamTerms, encode
+from tollkeeper.gate.journal import JournalWriter
+from tollkeeper.gate.lease_book import Lease
+from tollkeeper.gate.wire import link, pool, reader, response
+from tollkeeper.gate.wire.client import Client
+from tollkeeper.gate.wire.engine import Engine
+from tollkeeper.gate.wire.upstream import Upstream
+
+KEY = keys.mint(b"q" * 24).text.encode()
+POST = b"Content-Length: 100\r\n"
+READ_S = 20.0
+
+
+class Wire:
+    """A transport without a network."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.ended = ""
+        self.paused = False
+        self.unsent = 0
+
+    def write(self, data: bytes) -> None:
+        assert not self.ended
+        self.sent += data
+
+    def write_eof(self) -> None:
+        self.ended = self.ended or "eof"
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        self.ended = "cut"
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high == link.HIGH_WATER
+
+    def get_extra_info(self, name: str) -> tuple[str, int]:
+        return "127.0.0.1", 1
+
+
+class Clocked(Engine):
+    """An engine whose time is told to it."""
+
+    time = 1000.0
+
+    def clock(self) -> float:
+        return self.time
+
+    def begin_tick(self) -> None:
+        super().begin_tick()
+        self.now = self.time
+
+
+class Room:
+    """An engine, one connection to the upstream, and clients."""
+
+    def __init__(self, folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        self.folder = folder
+        self.journal = JournalWriter(folder, sync_ms=0, segment_bytes=1 << 30, now_us=1)
+        self.engine = Clocked(loop, self.journal, "gate-1", PEPPER, max_connections=3)
+        upstreams = (UpstreamTerms("main", "http://127.0.0.1:1", read_timeout_s=READ_S),)
+        routes = (*MODEL_ROUTES, RouteTerms("any", "/{rest...}", methods=("GET", "POST")))
+        self.engine.use_terms(GateTerms(shop="s", routes=routes, upstreams=upstreams, models=MODELS), {})
+        self.engine.ready = True
+        digest = keys.digest(KEY, PEPPER)
+        self.engine.directory.apply([(1, digest, 1, "t", "active", "", encode(KeyTerms(plan="p")), None, 1)])
+        key = self.engine.directory.find(digest)
+        assert key is not None
+        self.customer = key.customer
+        key.purse.add(Lease(b"l" * 16, 1000 * MICRO, 1 << 62))
+        self.target = self.engine.groups["main"].targets[0]
+        self.far = Wire()
+        self.upstream = Upstream(self.engine, self.target)
+        self.upstream.connection_made(self.far)
+        self.engine.upstreams[self.upstream] = None
+        self.target.idle.append(self.upstream)
+
+    def client(self) -> tuple[Client, Wire]:
+        wire = Wire()
+        client = Client(self.engine)
+        client.connection_made(wire)
+        return client, wire
+
+    def sent(self, data: bytes) -> tuple[Client, Wire]:
+        """A client that has sent something."""
+        client, wire = self.client()
+        self.tell(client, data)
+        return client, wire
+
+    def tell(self, link: Client | Upstream, data: bytes) -> None:
+        link.data_received(data)
+        self.engine.end_tick()
+
+    def wait(self, seconds: float) -> None:
+        self.engine.time += seconds
+        self.engine.sweep()
+        self.engine.end_tick()
+
+    def settled(self) -> tuple[Outcome, int, int]:
+        """Outcome, status and units of the one call there was, and nothing is held any more."""
+        [path] = self.folder.glob("*.log")
+        records, _ = journal.read_frames(path.read_bytes())
+        [one] = [record for record in records if isinstance(record, journal.Settled)]
+        assert self.customer.in_flight == 0
+        [lease] = [lease for purse in self.customer.purses.values() for lease in purse.leases]
+        assert lease.open_calls == 0
+        assert lease.left == lease.drawn - one.units
+        return Outcome(one.outcome), one.status, one.units
+
+    def nothing_admitted(self) -> bool:
+        return self.journal.bytes == 0
+
+
+def play(folder: Path, scene: Callable[[Room], None]) -> None:
+    async def run() -> None:
+        room = Room(folder)
+        try:
+            scene(room)
+        finally:
+            room.journal.close()
+
+    asyncio.run(run())
+
+
+def test_a_head_must_come_whole_and_soon(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        client, wire = room.sent(b"GET /n HTT")
+        silent, quiet = room.client()
+        for _ in range(4):
+            room.wait(reader.HEAD_S / 4)
+            room.tell(client, b"P")
+        assert not wire.sent
+        room.wait(1)
+        assert problem(wire.sent) == "request_too_slow"
+        assert wire.ended == "eof"
+        room.wait(reader.LINGER_S + 1)
+        assert wire.ended == "cut"
+        assert not quiet.ended
+        room.wait(reader.IDLE_S)
+        assert (quiet.sent, quiet.ended) == (b"", "closed"), "who asks nothing is told nothing"
+        assert room.nothing_admitted()
+        assert silent.dead
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("path", ["/n", "/v1/chat/completions"])
+def test_a_body_must_not_pause_for_long(tmp_path: Path, path: str) -> None:
+    def scene(room: Room) -> None:
+        client, wire = room.sent(request(KEY, path, "POST", POST, b"x"))
+        for _ in range(5):
+            room.wait(reader.BODY_S - 12)
+            room.tell(client, b"y")
+        assert not wire.sent, "it is slow, and it comes"
+        room.wait(reader.BODY_S + 1)
+        assert problem(wire.sent) == "request_too_slow"
+        assert statuses(wire.sent) == [408]
+        assert b"Connection: close" in wire.sent
+        if path == "/n":
+            assert room.settled() == (Outcome.BAD_REQUEST, 408, 0)
+            assert room.far.ended == "cut"
+        else:
+            assert room.nothing_admitted()
+
+    play(tmp_path, scene)
+
+
+def test_an_upstream_must_begin_to_answer(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        _, wire = room.sent(request(KEY, "/n"))
+        room.wait(READ_S - 1)
+        assert not wire.sent
+        room.wait(2)
+        assert problem(wire.sent) == "upstream_slow"
+        assert statuses(wire.sent) == [504]
+        assert room.far.ended == "cut"
+        assert room.settled() == (Outcome.TIMED_OUT, 504, 0)
+
+    play(tmp_path, scene)
+
+
+def test_an_upstream_must_go_on(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        _, wire = room.sent(request(KEY, "/n"))
+        room.tell(room.upstream, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        for byte in b"123456789":
+            room.wait(READ_S - 1)
+            room.tell(room.upstream, bytes([byte]))
+        assert wire.sent.endswith(b"\r\n\r\n123456789")
+        room.wait(READ_S + 1)
+        assert wire.ended == "cut", "so that nobody takes it for whole"
+        assert room.settled() == (Outcome.UPSTREAM_CUT, 200, 0)
+
+    play(tmp_path, scene)
+
+
+def test_a_reader_must_read(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        client, wire = room.sent(request(KEY, "/n"))
+        client.pause_writing()
+        room.tell(room.upstream, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n1")
+        assert room.far.paused
+        room.wait(link.BLOCKED_S - 1)
+        client.resume_writing()
+        assert not room.far.paused
+        client.pause_writing()
+        room.tell(room.upstream, b"2")
+        room.wait(link.BLOCKED_S - 1)
+        assert not wire.ended, "the upstream is not to blame while it is held up"
+        room.wait(2)
+        assert wire.ended == room.far.ended == "cut"
+        assert room.settled() == (Outcome.CLIENT_LEFT_DURING, 499, MICRO)
+
+    play(tmp_path, scene)
+
+
+def test_an_upstream_must_take_an_upload(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        client, wire = room.sent(request(KEY, "/n", "POST", POST, b"x"))
+        room.upstream.pause_writing()
+        room.tell(client, b"y")
+        assert wire.paused
+        room.wait(link.BLOCKED_S - 1)
+        room.upstream.resume_writing()
+        assert not wire.paused
+        room.tell(client, b"z" * 98)
+        room.wait(READ_S - 1)
+        assert not wire.sent
+        room.wait(2)
+        assert problem(wire.sent) == "upstream_slow"
+        assert room.settled() == (Outcome.TIMED_OUT, 504, 0)
+
+    play(tmp_path, scene)
+
+
+def ask() -> bytes:
+    body = json.dumps({"model": "small", "messages": [], "stream": True}).encode()
+    return request(KEY, "/v1/chat/completions", "POST", b"Content-Length: %d\r\n" % len(body), body)
+
+
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b'data: {"choices":[{"delta":{"content":"word"}}]}\n\n'
+
+
+@pytest.mark.parametrize("bound", ["time", "size"])
+def test_who_left_is_read_for_within_bounds(tmp_path: Path, bound: str) -> None:
+    def scene(room: Room) -> None:
+        client, _ = room.sent(ask())
+        piece = response.chunk(EVENT)
+        room.tell(room.upstream, EVENTS + piece)
+        client.connection_lost(None)
+        room.engine.end_tick()
+        assert room.customer.in_flight == 1, "what it costs in the end is still to come"
+        if bound == "time":
+            for _ in range(int(response.DRAIN_S)):
+                room.tell(room.upstream, piece)
+                room.wait(1)
+            room.wait(1)
+        else:
+            for _ in range(response.DRAIN_MAX // len(piece) + 2):
+                if not room.far.ended:
+                    room.upstream.data_received(piece)
+            room.engine.end_tick()
+        assert room.far.ended == "cut"
+        outcome, status, units = room.settled()
+        assert (outcome, status) == (Outcome.CLIENT_LEFT_DURING, 499)
+        assert units > 0, "what was seen"
+
+    play(tmp_path, scene)
+
+
+def test_a_tunnel_in_which_nothing_moves_is_cut(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        asked = request(KEY, "/n", fields=b"Connection: upgrade\r\nUpgrade: websocket\r\n")
+        client, wire = room.sent(asked)
+        room.tell(room.upstream, b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        for side in (client, room.upstream) * 2:
+            room.wait(reader.TUNNEL_S - 1)
+            room.tell(cast("Any", side), b".")
+        assert not wire.ended
+        room.wait(reader.TUNNEL_S + 1)
+        assert wire.ended == room.far.ended == "cut"
+        assert room.settled() == (Outcome.OK, 101, MICRO)
+
+    play(tmp_path, scene)
+
+
+def test_there_is_room_for_so_many_and_no_more(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        wires = [room.client()[1] for _ in range(4)]
+        room.engine.end_tick()
+        assert [problem(wire.sent) for wire in wires] == ["", "", "", "overloaded"]
+        assert b"\r\nRetry-After: 1\r\n" in wires[3].sent
+
+    play(tmp_path, scene)
+
+
+def test_units_are_not_waited_for_long(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        [lease] = [lease for purse in room.customer.purses.values() for lease in purse.leases]
+        lease.left = 0
+        room.engine.lender = cast("Any", Silent(room.engine))
+        _, wire = room.sent(request(KEY, "/n"))
+        assert not wire.sent
+        room.wait(3)
+        assert problem(wire.sent) == "book_unreachable"
+        assert room.nothing_admitted()
+
+    play(tmp_path, scene)
+
+
+class Silent:
+    """A lender that never hears of the book."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def why_short(self, purse: object, need: int) -> str:
+        return ""
+
+    def park(self, client: Client, purse: object, need: int) -> None:
+        client.deadline = self.engine.now + 2.0
+
+
+def test_idle_connections_to_upstreams_end_before_the_upstream_ends_them(tmp_path: Path) -> None:
+    def scene(room: Room) -> None:
+        _, wire = room.sent(request(KEY, "/n"))
+        room.tell(room.upstream, b"HTTP/1.1 204 X\r\n\r\n")
+        assert statuses(wire.sent) == [204]
+        room.wait(pool.IDLE_S - 1)
+        assert not room.far.ended
+        room.wait(2)
+        assert room.far.ended == "closed"
+        assert room.target.idle == []
+
+    play(tmp_path, scene)
