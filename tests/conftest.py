@@ -66,7 +66,10 @@ from django.conf import settings  # noqa: E402
 
 if BOOK == "sqlite":  # a file, as in life: other threads and processes meet the same locks
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(HOME / "test-book.sqlite3")
-settings.DATABASES["keystore"].setdefault("TEST", {})["NAME"] = str(HOME / "test-keystore.sqlite3")
+settings.DATABASES["keystore"].setdefault("TEST", {}).update(
+    NAME=str(HOME / "test-keystore.sqlite3"),
+    MIGRATE=False,  # one table; the book's 50 migrations would be walked through for it
+)
 django.setup()
 
 from tollkeeper.kit.keystore import vault  # noqa: E402

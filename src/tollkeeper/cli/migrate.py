@@ -31,7 +31,7 @@ def migrate() -> None:
     policy = env.shop / "policy.toml"
     read_shop(env.shop)  # a mistake in it is told before anything is touched
     read_file(policy)
-    call_command("migrate", database="keystore", interactive=False, verbosity=0)
+    call_command("migrate", "keystore", database="keystore", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)
     if not env.redis_url:
         call_command("createcachetable", verbosity=0)

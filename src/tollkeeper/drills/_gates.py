@@ -112,7 +112,7 @@ class Yard:
         self.intake = metering.Intake(self.home / "journal")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._take_in, daemon=True)
-        call_command("migrate", database="keystore", interactive=False, verbosity=0)
+        call_command("migrate", "keystore", database="keystore", interactive=False, verbosity=0)
         call_command("migrate", interactive=False, verbosity=0)
 
     def publish(self, upstream_port: int, terms: GateTerms) -> None:

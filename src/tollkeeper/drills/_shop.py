@@ -17,7 +17,7 @@ from tollkeeper.proofs import running, vouching
 def open_shop() -> None:
     """Make the tables, load the shop and its policy; a stand-in vouches for what people vouch for."""
     (settings.ENV.home / "static").mkdir(exist_ok=True)
-    call_command("migrate", database="keystore", interactive=False, verbosity=0)
+    call_command("migrate", "keystore", database="keystore", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)
     for path in (settings.ENV.keystore, settings.ENV.book):
         if path.exists():

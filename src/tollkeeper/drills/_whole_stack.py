@@ -75,7 +75,7 @@ class Clock:
 def purchases(scene: Scene, count: int) -> Whole:
     """Play ``count`` histories in the scene's own book."""
     call_command("migrate", verbosity=0)
-    call_command("migrate", database="keystore", verbosity=0)
+    call_command("migrate", "keystore", database="keystore", verbosity=0)
     catalog_verbs.load_shop(environment.repository() / "shops" / "twtapi")
     flows.register()
     found, clock = Whole(count), Clock()
