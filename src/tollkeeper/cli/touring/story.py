@@ -249,12 +249,12 @@ class Story:
 
     def see_usage(self) -> str:
         """The console shows the call and a balance that is smaller by it."""
-        calls, units = self._settled()
+        calls, units, odd = self._settled()
         page = self._browser.get("/console/")
         left = _LEFT.search(page.main.text)
         if left is None:
             raise Stuck(f"the console shows no balance: {page.said}")
-        return f"{calls} call, {units:g} unit charged, {left[0]}"
+        return f"{calls} call, {units:g} unit charged, {left[0]}{odd}"
 
     def _used(self) -> tuple[int, float]:
         page = self._browser.get("/console/usage/")
@@ -263,21 +263,26 @@ class Story:
             raise Stuck(f"the console shows no usage: {page.said}")
         return int(found[1].replace(",", "")), float(found[2].replace(",", ""))
 
-    def _settled(self) -> tuple[int, float]:
-        """Calls and units as the console shows them, once it shows all that were served."""
+    def _settled(self) -> tuple[int, float, str]:
+        """Calls and units as the console shows them, once it shows all that were served; and what it
+        showed instead of a page of usage on the way there, if anything."""
         caller = self._calling
-        seen: list[tuple[int, float]] = []
+        seen, odd = "nothing", ""
 
         def once() -> tuple[int, float] | None:
-            seen[:] = [self._used()]
-            return seen[0] if seen[0][1] >= caller.served else None
+            nonlocal seen, odd
+            try:
+                calls, units = self._used()
+            except Stuck as error:
+                seen = odd = str(error)
+                return None
+            seen = f"{calls} calls, {units:g} units"
+            return (calls, units) if units >= caller.served else None
 
         try:
-            return patiently(once, "the usage")
+            return *patiently(once, "the usage"), f" (once, {odd})" if odd else ""
         except Stuck:
-            if not seen:
-                raise
-            raise Stuck(f"{caller.served} calls were served, but the console shows {seen[0]}") from None
+            raise Stuck(f"{caller.served} calls were served, but the console shows {seen}") from None
 
     def hit_limit(self) -> str:
         """As fast as it goes, until the gate refuses; the refusal has to be a good one."""
@@ -297,13 +302,13 @@ class Story:
     def compare(self) -> str:
         """Charged units equal served calls; calls whose answer was lost may count or not, never twice."""
         caller = self._calling
-        calls, units = self._settled()
+        calls, units, odd = self._settled()
         self.figures["calls"] = caller.served if not caller.lost else int(units)
         self.figures["charged_units"] = int(units) if units == int(units) else units
         if not caller.served <= units <= caller.served + caller.lost:
             raise Stuck(f"{caller.served} calls were served, {caller.lost} lost, but {units:g} units charged")
         lost = f" ({caller.lost} answers were lost on the way)" if caller.lost else ""
-        return f"{caller.served} calls served, {calls} in the console, {units:g} units charged{lost}"
+        return f"{caller.served} calls served, {calls} in the console, {units:g} units charged{lost}{odd}"
 
     def receipt(self) -> str:
         """A page in the console, and a mail."""
