@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,6 +17,7 @@ from tollkeeper.payments import buyers
 from tollkeeper.payments.paper import NoFont
 from tollkeeper.payments.queries import NoSuchDocument
 from tollkeeper.web.access import for_customer
+from tollkeeper.web.downloads import as_file
 
 
 class BuyerForm(forms.Form):
@@ -81,6 +81,4 @@ def document_pdf(request: HttpRequest, customer_id: int, number: str, label: str
     except NoFont:
         messages.warning(request, _("The PDF cannot be made at the moment. You can print this page."))
         return redirect("console_receipt", number, label)
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(True, f"{label}.pdf") or "attachment"
-    return response
+    return as_file(content, f"{label}.pdf", "application/pdf")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,9 @@ from tollkeeper.payments.paper import NoFont
 from tollkeeper.payments.queries import NoSuchDocument
 from tollkeeper.privacy import authorities
 from tollkeeper.web.access import for_privacy
+from tollkeeper.web.desk.deeds import actor, attempt
 from tollkeeper.web.desk.fields import DAY, record_sets
+from tollkeeper.web.downloads import as_file
 
 _KINDS = [
     ("data", gettext_lazy("Data of a person is to be given out")),
@@ -67,11 +68,6 @@ class Looked(forms.Form):
     )
 
 
-def _actor(request: HttpRequest) -> uuid.UUID:
-    person: Any = request.user
-    return uuid.UUID(str(person.pk))
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_privacy
 def enter(request: HttpRequest) -> HttpResponse:
@@ -89,7 +85,7 @@ def enter(request: HttpRequest) -> HttpResponse:
                 number = authorities.open_case(
                     subject, authority=given["authority"], country=given["country"],
                     ground=given["ground"], kind=given["kind"], record_sets=tuple(given["record_sets"]),
-                    opened_by=_actor(request), due_on=given["due_on"], gag_until=given["gag_until"],
+                    opened_by=actor(request), due_on=given["due_on"], gag_until=given["gag_until"],
                     year=given["year"],
                 )  # fmt: skip
             except Refused as no:
@@ -113,7 +109,7 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
             books = statutory.list_books(number)
         except Refused:
             books = None  # its thirty days are over
-    person = _actor(request)
+    person = actor(request)
     values = {
         "case": found,
         "mine": authorities.opened_by(number, person) and not accounts.is_only_operator(person),
@@ -132,12 +128,8 @@ def check(request: HttpRequest, number: str) -> HttpResponse:
     form = Looked(request.POST)
     form.is_valid()
     looked = {name: bool(form.cleaned_data.get(name)) for name in ("form", "jurisdiction", "treaty")}
-    try:
-        demands.check(number, _actor(request), **looked)
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Checked. What is in its scope may be given out now."))
+    said = _("Checked. What is in its scope may be given out now.")
+    attempt(request, lambda: demands.check(number, actor(request), **looked), said)
     return redirect("desk_privacy_authority", number)
 
 
@@ -145,12 +137,8 @@ def check(request: HttpRequest, number: str) -> HttpResponse:
 @for_privacy
 def refuse(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/authorities/<number>/refuse/"""
-    try:
-        authorities.refuse(number, _actor(request))
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Refused: nothing is given out."))
+    said = _("Refused: nothing is given out.")
+    attempt(request, lambda: authorities.refuse(number, actor(request)), said)
     return redirect("desk_privacy_authority", number)
 
 
@@ -163,13 +151,11 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
     try:
         with tempfile.TemporaryDirectory(prefix="tollkeeper-case-") as folder:
             target = Path(folder) / f"{number}.{suffix}"
-            demands.give(number, _actor(request), target)
-            answer = HttpResponse(target.read_bytes(), content_type=f"application/{suffix}")
+            demands.give(number, actor(request), target)
+            return as_file(target.read_bytes(), target.name, f"application/{suffix}")
     except Refused as no:
         messages.error(request, str(no))
         return redirect("desk_privacy_authority" if found else "desk_privacy", *([number] if found else []))
-    answer["Content-Disposition"] = f'attachment; filename="{number}.{suffix}"'
-    return answer
 
 
 @require_safe
@@ -177,12 +163,10 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
 def book_pdf(request: HttpRequest, number: str, label: str) -> HttpResponse:
     """GET /desk/privacy/authorities/<number>/documents/<label>/: one document from the vault."""
     try:
-        made = statutory.pdf_for(number, _actor(request), label)
+        made = statutory.pdf_for(number, actor(request), label)
     except (Refused, NoSuchDocument, NoFont):
         raise Http404 from None
-    answer = HttpResponse(made, content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{label}.pdf"'
-    return answer
+    return as_file(made, f"{label}.pdf", "application/pdf")
 
 
 _AT = "desk/privacy/authorities/"

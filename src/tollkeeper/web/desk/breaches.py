@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,9 @@ from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import breach as flow
 from tollkeeper.privacy import breaches
 from tollkeeper.web.access import for_privacy
+from tollkeeper.web.desk.deeds import actor, attempt
 from tollkeeper.web.desk.fields import record_sets
+from tollkeeper.web.downloads import as_file
 
 _KINDS = [
     ("seen", gettext_lazy("Somebody saw what they should not")),
@@ -80,11 +81,6 @@ class Judged(forms.Form):
     )  # fmt: skip
 
 
-def _actor(request: HttpRequest) -> uuid.UUID:
-    person: Any = request.user
-    return uuid.UUID(str(person.pk))
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_privacy
 def enter(request: HttpRequest) -> HttpResponse:
@@ -94,7 +90,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         given = form.cleaned_data
         try:
             number = flow.notice(
-                given["kind"], actor=_actor(request), facts=given["facts"],
+                given["kind"], actor=actor(request), facts=given["facts"],
                 scope=tuple(given["record_sets"]), rows_from=given["rows_from"],
                 rows_until=given["rows_until"], noticed_at=given["noticed_at"],
             )  # fmt: skip
@@ -141,7 +137,7 @@ def judge(request: HttpRequest, number: str) -> HttpResponse:
     form = Judged(request.POST, auto_id="judged_%s")
     if form.is_valid():
         try:
-            breaches.judge(number, **form.cleaned_data, actor=_actor(request))
+            breaches.judge(number, **form.cleaned_data, actor=actor(request))
         except Refused as no:
             form.add_error(None, str(no))
         else:
@@ -155,19 +151,14 @@ def judge(request: HttpRequest, number: str) -> HttpResponse:
 def step(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """POST /desk/privacy/breaches/<number>/<verb>/: authority, people, list or close."""
     steps: dict[str, Callable[[], object]] = {
-        "authority": lambda: breaches.note_step(number, "authority_told", _actor(request)),
-        "people": lambda: flow.tell_people(number, _actor(request)),
-        "list": lambda: breaches.list_people(number, _actor(request)),
-        "close": lambda: breaches.note_step(number, "closed", _actor(request)),
+        "authority": lambda: breaches.note_step(number, "authority_told", actor(request)),
+        "people": lambda: flow.tell_people(number, actor(request)),
+        "list": lambda: breaches.list_people(number, actor(request)),
+        "close": lambda: breaches.note_step(number, "closed", actor(request)),
     }
     if verb not in steps:
         raise Http404
-    try:
-        steps[verb]()
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Saved."))
+    attempt(request, steps[verb], _("Saved."))
     found = breaches.find_breach(number)
     return redirect("desk_privacy_breach", number) if found else redirect("desk_privacy")
 
@@ -177,12 +168,9 @@ def step(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 def draft(request: HttpRequest, number: str) -> HttpResponse:
     """GET /desk/privacy/breaches/<number>/draft/: what the authority wants to know, as a file."""
     try:
-        text = flow.draft(number)
+        return as_file(flow.draft(number), f"{number}.md", "text/markdown; charset=utf-8")
     except Refused:
         raise Http404 from None
-    answer = HttpResponse(text, content_type="text/markdown; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{number}.md"'
-    return answer
 
 
 _AT = "desk/privacy/breaches/"

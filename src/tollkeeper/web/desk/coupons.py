@@ -20,6 +20,7 @@ from tollkeeper.sales import coupons
 from tollkeeper.usage import queries as usage
 from tollkeeper.usage import services as usage_verbs
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.downloads import as_file
 
 
 class CouponForm(forms.Form):
@@ -142,7 +143,5 @@ def code_batch(request: HttpRequest) -> HttpResponse:
         except ValueError as bad:
             form.add_error(None, str(bad))
         else:
-            response = HttpResponse("\n".join(made) + "\n", content_type="text/plain; charset=utf-8")
-            response["Content-Disposition"] = 'attachment; filename="codes.txt"'
-            return response
+            return as_file("\n".join(made) + "\n", "codes.txt", "text/plain; charset=utf-8")
     return _page(request, CouponForm(auto_id="coupon_%s"), form)

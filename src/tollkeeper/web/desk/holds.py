@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -21,6 +19,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.core.refusal import Refused
 from tollkeeper.privacy import holds
 from tollkeeper.web.access import for_privacy
+from tollkeeper.web.desk.deeds import actor, attempt
 from tollkeeper.web.desk.fields import DAY, GROUNDS, record_sets
 
 
@@ -49,7 +48,6 @@ class Order(forms.Form):
 @for_privacy
 def make(request: HttpRequest) -> HttpResponse:
     """GET and POST /desk/privacy/holds/new/"""
-    person: Any = request.user
     form = Order(request.POST if request.method == "POST" else None, auto_id="hold_%s")
     if form.is_bound and form.is_valid():
         given = form.cleaned_data
@@ -59,7 +57,7 @@ def make(request: HttpRequest) -> HttpResponse:
         else:
             try:
                 number = holds.hold(
-                    subject, given["record_set"], ground=given["ground"], reviewer=uuid.UUID(str(person.pk)),
+                    subject, given["record_set"], ground=given["ground"], reviewer=actor(request),
                     review_on=given["review_on"], authority=given["authority"], year=given["year"],
                 )  # fmt: skip
             except Refused as no:
@@ -74,14 +72,9 @@ def make(request: HttpRequest) -> HttpResponse:
 @for_privacy
 def review(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/holds/<number>/review/: still needed; look again on another day."""
-    person: Any = request.user
     day = parse_date(request.POST.get("review_on", "")) or timezone.now().date() + dt.timedelta(days=90)
-    try:
-        holds.review(number, day, person.pk)
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Kept until somebody looks again."))
+    said = _("Kept until somebody looks again.")
+    attempt(request, lambda: holds.review(number, day, actor(request)), said)
     return redirect("desk_privacy")
 
 

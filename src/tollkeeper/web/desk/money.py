@@ -29,6 +29,7 @@ from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales.services import NoSuchOrder
 from tollkeeper.web.access import for_staff
+from tollkeeper.web.downloads import as_file
 
 _SHOWN = 8
 """Mistakes of a file that a message names."""
@@ -231,7 +232,7 @@ def evidence(request: HttpRequest, dispute_id: int) -> HttpResponse:
     if dispute_id not in {row.dispute_id for row in payments.open_disputes()}:
         raise Http404
     text = json.dumps(dispute.evidence(dispute_id), indent=2, ensure_ascii=False)
-    return _file(text, "application/json", f"evidence-{dispute_id}.json")
+    return as_file(text, f"evidence-{dispute_id}.json", "application/json")
 
 
 @require_POST
@@ -257,10 +258,4 @@ def journal(request: HttpRequest) -> HttpResponse:
         text = accounting.journal_csv(since, until + dt.timedelta(days=1), live=settings.ENV.live)
     except ValueError as wrong:
         return HttpResponse(str(wrong), status=400)
-    return _file(text, "text/csv; charset=utf-8", f"journal-{since}-{until}.csv")
-
-
-def _file(text: str, kind: str, name: str) -> HttpResponse:
-    response = HttpResponse(text, content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return as_file(text, f"journal-{since}-{until}.csv", "text/csv; charset=utf-8")

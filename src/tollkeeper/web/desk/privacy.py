@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import erasure, inactivity, rehearsing
 from tollkeeper.flows import forgetting as forgetting_flow
 from tollkeeper.flows import minors as minor_flow
@@ -30,10 +28,7 @@ from tollkeeper.privacy import (
 )
 from tollkeeper.support import queries as tickets
 from tollkeeper.web.access import for_privacy
-
-
-def _actor(request: HttpRequest) -> Any:
-    return request.user.pk
+from tollkeeper.web.desk.deeds import actor, attempt
 
 
 @require_safe
@@ -65,12 +60,8 @@ def queue(request: HttpRequest) -> HttpResponse:
 @for_privacy
 def report_decide(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/minors/<number>/"""
-    try:
-        minor_flow.decide(number, agree=request.POST.get("decision") == "agree", actor=_actor(request))
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Saved."))
+    agree = request.POST.get("decision") == "agree"
+    attempt(request, lambda: minor_flow.decide(number, agree=agree, actor=actor(request)), _("Saved."))
     return redirect("desk_privacy")
 
 
@@ -78,12 +69,8 @@ def report_decide(request: HttpRequest, number: str) -> HttpResponse:
 @for_privacy
 def hold_release(request: HttpRequest, number: str) -> HttpResponse:
     """POST /desk/privacy/holds/<number>/release/"""
-    try:
-        erasure.release_hold(number, _actor(request))
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Released; an erasure that waited goes on."))
+    said = _("Released; an erasure that waited goes on.")
+    attempt(request, lambda: erasure.release_hold(number, actor(request)), said)
     return redirect("desk_privacy")
 
 
@@ -94,12 +81,7 @@ def duty_step(request: HttpRequest, duty_id: int, verb: str) -> HttpResponse:
     steps = {"told": forgetting.told_by_hand, "again": forgetting_flow.try_again}
     if verb not in steps:
         raise Http404
-    try:
-        steps[verb](duty_id)
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Saved."))
+    attempt(request, lambda: steps[verb](duty_id), _("Saved."))
     return redirect("desk_privacy")
 
 

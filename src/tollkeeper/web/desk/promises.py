@@ -19,6 +19,7 @@ from tollkeeper.privacy import policy_queries, proof_runs, reviews
 from tollkeeper.privacy.attestations import ROLES
 from tollkeeper.proofs import running, vouching
 from tollkeeper.web.access import for_privacy
+from tollkeeper.web.desk.deeds import actor, attempt
 from tollkeeper.web.policy import policy_language
 from tollkeeper.web.trust import ROLE_WORDS
 
@@ -101,10 +102,13 @@ def attest(request: HttpRequest) -> HttpResponse:
     form = Vouching(request.POST)
     if form.is_valid():
         facts = form.cleaned_data
-        person: Any = request.user
         try:
             vouching.vouch(
-                facts["promise"], by=person.pk, role=facts["role"], until=facts["until"], now=timezone.now()
+                facts["promise"],
+                by=actor(request),
+                role=facts["role"],
+                until=facts["until"],
+                now=timezone.now(),
             )
         except Refused as no:
             form.add_error("until", str(no))
@@ -119,13 +123,11 @@ def attest(request: HttpRequest) -> HttpResponse:
 def withdraw(request: HttpRequest, promise: str) -> HttpResponse:
     """POST /desk/promises/<promise>/withdraw/"""
     running.load_probes()
-    person: Any = request.user
-    try:
-        vouching.take_back(promise, by=person.pk, role="privacy", now=timezone.now())
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Taken back: the promise counts as broken until somebody vouches again."))
+    attempt(
+        request,
+        lambda: vouching.take_back(promise, by=actor(request), role="privacy", now=timezone.now()),
+        _("Taken back: the promise counts as broken until somebody vouches again."),
+    )
     return redirect("desk_promises")
 
 
@@ -133,16 +135,13 @@ def withdraw(request: HttpRequest, promise: str) -> HttpResponse:
 @for_privacy
 def review(request: HttpRequest, item: str) -> HttpResponse:
     """POST /desk/promises/reviews/<item>/: it was done today."""
-    person: Any = request.user
-    found = request.POST.get("findings", "0")
-    try:
-        reviews.done(
-            item, by=person.pk, on=timezone.now().date(), findings=int(found) if found.isdecimal() else -1
-        )
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Noted; its next day is reckoned from today."))
+    said = request.POST.get("findings", "0")
+    found, today = int(said) if said.isdecimal() else -1, timezone.now().date()
+    attempt(
+        request,
+        lambda: reviews.done(item, by=actor(request), on=today, findings=found),
+        _("Noted; its next day is reckoned from today."),
+    )
     return redirect("desk_promises")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -15,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from tollkeeper.core.refusal import Refused
 from tollkeeper.flows import subject_request as flow
 from tollkeeper.kit import audit
 from tollkeeper.privacy import answering, copies, letters, mandates, requests
 from tollkeeper.web.access import for_privacy
+from tollkeeper.web.desk.deeds import attempt
 
 
 class Answer(forms.Form):
@@ -94,12 +93,7 @@ def step(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     }
     if verb not in steps:
         raise Http404
-    try:
-        steps[verb]()
-    except Refused as no:
-        messages.error(request, str(no))
-    else:
-        messages.success(request, _("Saved."))
+    attempt(request, steps[verb], _("Saved."))
     return (
         redirect("desk_privacy_case", number) if requests.find_request(number) else redirect("desk_privacy")
     )
