@@ -7,8 +7,7 @@ from django.utils.http import content_disposition_header
 
 
 def as_file(content: str | bytes, name: str, kind: str) -> HttpResponse:
-    """Something of the media type ``kind`` to be kept as ``name`` by who asked, and by nothing in between."""
+    """Something of the media type ``kind`` to be kept as ``name`` by who asked."""
     answer = HttpResponse(content, content_type=kind)
     answer["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    answer["Cache-Control"] = "no-store"
     return answer
