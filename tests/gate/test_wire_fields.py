@@ -147,6 +147,7 @@ def test_who_still_sends_is_not_answered_too_late() -> None:
     written: list[bytes] = []
     upstream.connection_made(SimpleNamespace(write=written.append, set_write_buffer_limits=lambda high: None))
     upstream.client = cast("Any", SimpleNamespace(paused=False, take_more=lambda: None))
+    upstream.call = cast("Any", SimpleNamespace())
     upstream.release()
     assert upstream.deadline == 105.0
     engine.now = 104.0

@@ -123,8 +123,9 @@ class Upstream(Response):
 
     def drained(self) -> None:
         client = self.client
+        if self.call is not None:
+            self.deadline = self.engine.clock() + (DRAIN_S if client is None else self.read_timeout_s)
         if client is not None:
-            self.deadline = self.engine.clock() + self.read_timeout_s
             client.take_more()
 
     def go_on(self) -> None:
@@ -133,11 +134,15 @@ class Upstream(Response):
         self.deadline = self.engine.clock() + self.read_timeout_s
 
     def client_left(self, during: bool, body_open: bool) -> None:
-        """The client is gone. A metered answer is read on for its count, any other call ends here."""
+        """The client is gone. A metered answer is read on for its count, any other call ends here.
+
+        So does one whose request has not left yet: nobody asked for its answer.
+        """
         self.client = None
         self.left_as = int(Outcome.CLIENT_LEFT_DURING if during else Outcome.CLIENT_LEFT_BEFORE)
         call = self.call
-        if call is not None and call.reading is not None and not body_open and not self.tunnel:
+        sent = not (body_open or self.waits)
+        if call is not None and call.reading is not None and sent and not self.tunnel:
             self.deadline = self.engine.now + DRAIN_S
             self.resume()
         else:
