@@ -89,9 +89,15 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test of the book may also use the keystore; tests of whole processes get more time."""
+    """A test of the book may also use the keystore; tests of whole processes get more time, and come
+    first, so that no long file is begun when all others are done."""
     slow = (ROOT / "tests" / "journeys", ROOT / "tests" / "browser")
+    long = (*slow, ROOT / "tests" / "drills", ROOT / "tests" / "gate")
+    items.sort(
+        key=lambda item: next((n for n, f in enumerate(long) if item.path.is_relative_to(f)), len(long))
+    )
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
