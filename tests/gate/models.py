@@ -24,6 +24,7 @@ MODELS = (
     ModelTerms("small", 1 * MICRO, 2 * MICRO, max_output=1000),
     ModelTerms("large", 1000 * MICRO, 2000 * MICRO, max_output=1000),
 )
+NAMED = ModelTerms("vendor/named:1", 1 * MICRO, 2 * MICRO)
 """Prices per million tokens: one micro-unit a token of ``small``'s input, two of its output."""
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 

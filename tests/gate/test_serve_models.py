@@ -16,7 +16,7 @@ from tests.gate import models
 from tests.gate.stage import RunningGate, Stage, problem, request, statuses
 from tests.gate.upstream import JSON, ScriptedUpstream
 from tollkeeper.core.charges import Outcome
-from tollkeeper.core.terms import LimitTerms
+from tollkeeper.core.terms import LimitTerms, RouteTerms
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream) 
 
 @pytest.fixture(scope="module")
 def gate(stage: Stage) -> Iterator[RunningGate]:
-    stage.publish(routes=models.ROUTES, models=models.MODELS)
+    anything = RouteTerms("any", "/{rest...}")
+    stage.publish(routes=(*models.ROUTES, anything), models=(*models.MODELS, models.NAMED))
     running = stage.run_gate()
     yield running
     running.stop()
@@ -177,6 +178,23 @@ def test_billing_pages(gate: RunningGate, stage: Stage) -> None:
     page = gate.talk(request(key, "/v1/dashboard/billing/subscription"))
     assert b'"hard_limit_usd":10' in page
     assert b'"total_usage":0' in gate.talk(request(key, "/v1/dashboard/billing/usage?start_date=x"))
+    for path in ("/v1/dashboard/billing/credit_grants", "/dashboard/billing/credit_grants"):
+        page = json.loads(gate.talk(request(key, path)).partition(b"\r\n\r\n")[2])
+        assert (page["total_granted"], page["total_used"], page["total_available"]) == (10, 0, 10)
+    assert b'"hard_limit_usd":10' in gate.talk(request(key, "/dashboard/billing/subscription"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/m%6Fdels", "/v1/models/", "/v1/models/vendor%2fn%61med:1", "/v1/usage/"]
+)
+def test_what_the_gate_answers_reaches_no_upstream(
+    gate: RunningGate, stage: Stage, upstream: ScriptedUpstream, path: str
+) -> None:
+    _, key = newcomer(stage)
+    answer = gate.talk(request(key, path), wait_s=1)
+    assert statuses(answer) == [200]
+    assert b'"id":"' in answer or b'"unit":"' in answer
+    assert not upstream.on(path)
 
 
 def test_the_openai_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> None:
@@ -188,8 +206,9 @@ def test_the_openai_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> Non
     assert "".join(c.choices[0].delta.content or "" for c in chunks).startswith("Hel")
     assert client.embeddings.create(model="small", input="x", encoding_format="float").usage.total_tokens == 8
     assert client.responses.create(model="small", input="x").usage.output_tokens == 87
-    assert [model.id for model in client.models.list()] == ["small", "large"]
-    assert client.models.retrieve("small").id == "small"
+    assert [model.id for model in client.models.list()] == ["small", "large", "vendor/named:1"]
+    for name in ("small", "vendor/named:1"):
+        assert client.models.retrieve(name).id == name
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nothing")
     narrow = client.with_options(api_key=stage.add_key(customer, models=("large",)).decode())
@@ -229,7 +248,7 @@ def test_the_anthropic_sdk_works_unmodified(gate: RunningGate, stage: Stage) -> 
         api_key=key.decode(), base_url=f"http://127.0.0.1:{gate.port}", max_retries=0
     )
     hello = [{"role": "user", "content": "hello"}]
-    assert [model.id for model in client.models.list()] == ["small", "large"]
+    assert [model.id for model in client.models.list()] == ["small", "large", "vendor/named:1"]
     assert client.models.retrieve("large").display_name == "large"
     answer = client.messages.create(model="small", max_tokens=50, messages=hello)
     assert answer.usage.output_tokens == 15

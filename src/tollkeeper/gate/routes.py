@@ -9,6 +9,7 @@ it, and with or without a slash at its end: ``/%70osts`` and ``/posts/`` are ``/
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
 from tollkeeper.core import meters
@@ -19,6 +20,10 @@ from tollkeeper.core.terms import GateTerms, RouteTerms
 _SEGMENT = rb"[^/]+"
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
 _ambiguous = re.compile(rb"//|/\.{1,2}(?:/|$)|%(?:2[eEfF]|5[cC]|00|25)|\\|%(?![0-9A-Fa-f]{2})").search
+
+
+OWN = "own"
+"""The path is one of those that the gate answers itself."""
 
 
 class BadRoute(Exception):
@@ -88,9 +93,11 @@ def _pattern(route: RouteTerms) -> bytes:
 class RouteTable:
     """All routes of the shop, compiled. Raises :class:`BadRoute` for a path it cannot read."""
 
-    __slots__ = ("_known", "_match", "routes")
+    __slots__ = ("_known", "_match", "owned", "routes")
 
-    def __init__(self, terms: GateTerms) -> None:
+    def __init__(self, terms: GateTerms, owned: Callable[[bytes], bool] | None = None) -> None:
+        self.owned = owned
+        """Tells paths that the gate answers itself: no upstream must get them, however they are written."""
         self.routes: tuple[Route, ...] = tuple([Route(n, route) for n, route in enumerate(terms.routes)])
         patterns = [b"(" + _pattern(route) + b")" for route in terms.routes] or [rb"((?!))"]
         self._match = re.compile(b"|".join(patterns)).fullmatch
@@ -99,7 +106,8 @@ class RouteTable:
         """Routes found lately, by method and path."""
 
     def find(self, method: bytes, path: bytes) -> Route | str:
-        """The route, or why there is none: ``ambiguous_path``, ``no_route`` or ``method_not_allowed``."""
+        """The route, or why there is none: :data:`OWN`, ``ambiguous_path``, ``no_route`` or
+        ``method_not_allowed``."""
         known = self._known.get(method)
         if known is None:
             return self._find(method, path)
@@ -111,16 +119,18 @@ class RouteTable:
         return found
 
     def _find(self, method: bytes, path: bytes) -> Route | str:
+        plain = unquote_to_bytes(path)
+        if self.owned is not None and self.owned(plain):
+            return OWN
         if _ambiguous(path) is not None:
             return "ambiguous_path"
-        path = unquote_to_bytes(path)
-        match = self._match(path)
+        match = self._match(plain)
         if match is None:
             return "no_route"
         asked = b"GET" if method == b"HEAD" else method
         route = self.routes[(match.lastindex or 1) - 1]
         if asked not in route.methods:
-            other = self._other(asked, path, route.index + 1)
+            other = self._other(asked, plain, route.index + 1)
             if other is None:
                 return "method_not_allowed"
             route = other

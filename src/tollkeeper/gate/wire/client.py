@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from tollkeeper.core.charges import Outcome
 from tollkeeper.core.records import method_number, pack_caller
@@ -10,6 +11,7 @@ from tollkeeper.gate import admission, heads
 from tollkeeper.gate.answers import REFUSALS
 from tollkeeper.gate.call import Call
 from tollkeeper.gate.callers import sealed_address
+from tollkeeper.gate.routes import OWN
 from tollkeeper.gate.wire.gatherer import Gatherer
 from tollkeeper.gate.wire.reader import (
     BODY_S,
@@ -63,9 +65,7 @@ class Client(Gatherer):
             return
         route = engine.table.find(method, path)
         if isinstance(route, str):
-            allow = engine.table.allowed(path) if route == "method_not_allowed" else ()
-            extra = b"\r\nAllow: " + b", ".join(allow) if allow else b""
-            self.answer(engine.refusal(self, route, fields=extra))
+            self.not_routed(route, method, path, credential)
             return
         self.protocol = route.protocol
         if not key.grant.allowed[route.index]:
@@ -87,6 +87,16 @@ class Client(Gatherer):
             else:
                 self.call = Call(self.call_id, key, route, method_number(method), None)
                 self.admit()
+
+    def not_routed(self, why: str, method: bytes, path: bytes, credential: bytes | None) -> None:
+        """The path is the gate's own, or no route takes it, or none with this method."""
+        engine = self.engine
+        if why == OWN:
+            engine.answer_own(self, method, unquote_to_bytes(path).rstrip(b"/"), credential)
+            return
+        allow = engine.table.allowed(path) if why == "method_not_allowed" else ()
+        extra = b"\r\nAllow: " + b", ".join(allow) if allow else b""
+        self.answer(engine.refusal(self, why, fields=extra))
 
     def admit(self, cleared: bool = False) -> None:
         """Try to admit the call that was read; parks it if units must be drawn first.

@@ -13,6 +13,7 @@ import hashlib
 import time
 from collections.abc import Coroutine, Mapping
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tollkeeper.core import keys
@@ -27,7 +28,7 @@ from tollkeeper.gate.metrics import Metrics
 from tollkeeper.gate.routes import BadRoute, RouteTable
 from tollkeeper.gate.wire.cors import allowed_origin, preflight_answer
 from tollkeeper.gate.wire.link import Link
-from tollkeeper.gate.wire.own import answer_own, own_paths
+from tollkeeper.gate.wire.own import answer_own, own_paths, owns
 from tollkeeper.gate.wire.pool import Group, Target
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ class Engine:
 
     def use_terms(self, terms: GateTerms, environment: Mapping[str, str]) -> None:
         """Follow a snapshot of the shop. Raises ``BadRoute`` or ``BadUpstream`` and changes nothing then."""
-        table = RouteTable(terms)
+        own = own_paths(terms.models)
+        table = RouteTable(terms, partial(owns, own))
         groups: dict[str, list[Target]] = {}
         for upstream in terms.upstreams:
             groups.setdefault(upstream.name, []).append(Target(self, upstream, environment))
@@ -221,7 +223,7 @@ class Engine:
         self.max_head = terms.max_head_bytes
         self.max_body = terms.max_body_bytes
         self.models = {model.name: model for model in terms.models}
-        self.own_paths = own_paths(self.models)
+        self.own_paths = own
 
     def group(self, route: Route) -> Group:
         """The upstream of a route."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 from tollkeeper.gate.answers import Answer, limits_body, plain, units
@@ -15,19 +15,28 @@ if TYPE_CHECKING:
 
 USAGE, LIMITS, MODELS = b"/v1/usage", b"/v1/limits", b"/v1/models"
 SUBSCRIPTION, BILLED = b"/v1/dashboard/billing/subscription", b"/v1/dashboard/billing/usage"
-OLD_SUBSCRIPTION, OLD_BILLED = b"/dashboard/billing/subscription", b"/dashboard/billing/usage"
+CREDIT = b"/v1/dashboard/billing/credit_grants"
+BILLING = (
+    SUBSCRIPTION,
+    BILLED,
+    CREDIT,
+    *[path.removeprefix(b"/v1") for path in (SUBSCRIPTION, BILLED, CREDIT)],
+)
 
 
-def own_paths(models: Iterable[str]) -> set[bytes]:
+def own_paths(models: Sized) -> frozenset[bytes]:
     """The paths that the gate answers itself; those of language models only where there are some."""
-    pages = {MODELS + b"/" + name.encode() for name in models}
-    if not pages:
-        return {USAGE, LIMITS}
-    return pages | {USAGE, LIMITS, MODELS, SUBSCRIPTION, BILLED, OLD_SUBSCRIPTION, OLD_BILLED}
+    return frozenset((USAGE, LIMITS, MODELS, *BILLING) if len(models) else (USAGE, LIMITS))
+
+
+def owns(paths: frozenset[bytes], path: bytes) -> bool:
+    """True if the gate answers ``path``, which is as servers decode it: one of ``paths``, or a model's."""
+    path = path.rstrip(b"/")
+    return path in paths or (MODELS in paths and path.startswith(MODELS + b"/"))
 
 
 def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, credential: bytes | None) -> bool:
-    """Answer a request to one of :func:`own_paths`."""
+    """Answer a request to a path that the gate :func:`owns`."""
     if path not in (USAGE, LIMITS):
         client.protocol = "openai"
     if method not in (b"GET", b"HEAD"):
@@ -41,8 +50,8 @@ def answer_own(engine: Engine, client: Client, method: bytes, path: bytes, crede
     elif path == MODELS:
         client.answer(plain(_models(engine, key)))
     elif path.startswith(MODELS):
-        name = path[len(MODELS) + 1 :].decode()
-        if _may_use(key, name):
+        name = path[len(MODELS) + 1 :].decode("utf-8", "replace")
+        if name in engine.models and _may_use(key, name):
             client.answer(plain(_model(engine, name)))
         else:
             client.refuse("model_unknown")
@@ -89,7 +98,7 @@ def standing_answer(key: Key, path: bytes, standing: Standing) -> Answer:
     spent_here = sum([lease.settled for lease in purse.leases])
     granted = sum(amount for amount, _, _, _ in standing.grants)
     available = standing.spendable + here
-    if path in (SUBSCRIPTION, OLD_SUBSCRIPTION):
+    if path.endswith(SUBSCRIPTION.removeprefix(b"/v1")):
         total = units(granted)
         return plain(
             {
@@ -101,8 +110,12 @@ def standing_answer(key: Key, path: bytes, standing: Standing) -> Answer:
                 "access_until": 0,
             }
         )
-    if path in (BILLED, OLD_BILLED):  # in hundredths, as that API has it
-        return plain({"object": "list", "total_usage": units(max(0, granted - available) * 100)})
+    spent = max(0, granted - available)
+    if path.endswith(BILLED.removeprefix(b"/v1")):  # in hundredths, as that API has it
+        return plain({"object": "list", "total_usage": units(spent * 100)})
+    if path.endswith(CREDIT.removeprefix(b"/v1")):
+        sums = {"total_granted": granted, "total_used": spent, "total_available": available}
+        return plain({"object": "credit_summary"} | {name: units(amount) for name, amount in sums.items()})
     return plain(
         {
             "object": "usage",
