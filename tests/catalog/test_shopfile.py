@@ -85,6 +85,13 @@ SPOILT = [
     ('window = "1s"', 'window = "0s"', "plans.basic.limits[0].window", 22, "no span of time"),
     ("amount = 5", "amount = 0", "plans.basic.limits[0].amount", 22, "greater than 0"),
     ("amount = 5", "amount = true", "plans.basic.limits[0].amount", 22, "must be a whole number, not True"),
+    (
+        LIMIT,
+        LIMIT.replace("amount", 'unit = "tokens", amount'),
+        "plans.basic.limits[0]",
+        22,
+        "no route of this plan counts any",
+    ),
     (LIMIT, 'provisioner = "fax"', "plans.basic.provisioner", 22, "no provisioner 'fax'"),
     (LIMIT, 'target = "there"', "plans.basic.target", 22, "needs no target"),
     (LIMIT, 'routes = ["two"]', "plans.basic.routes[0]", 22, "no route 'two'"),

@@ -101,7 +101,7 @@ def _plan(shop: ShopFile, slug: str, plan: Plan, known: Known) -> Iterator[Findi
     yield from _options(here, plan)
     yield from _beyond(here, plan)
     yield from _supply(shop, here, plan, known)
-    yield from _limits(here, plan)
+    yield from _limits(shop, here, plan)
     yield from _names(shop, here, plan)
     yield from _languages(shop, here, plan.words)
 
@@ -172,10 +172,15 @@ def _supply(shop: ShopFile, here: Path, plan: Plan, known: Known) -> Iterator[Fi
         )
 
 
-def _limits(here: Path, plan: Plan) -> Iterator[Finding]:
+def _limits(shop: ShopFile, here: Path, plan: Plan) -> Iterator[Finding]:
     yield from _repeated((*here, "limits"), [limit.name for limit in plan.limits], "limit")
     seen: dict[tuple[str, int], int] = {}
+    routes = [route for route in shop.routes if not plan.routes or route.name in plan.routes]
+    counted = plan.provisioner != "gate_key" or any(route.meter == "tokens" for route in routes)
     for position, limit in enumerate(plan.limits):
+        if limit.unit == "tokens" and not counted:
+            place = (*here, "limits", position)
+            yield place, "limits tokens, and no route of this plan counts any", "limit requests or units"
         first = seen.setdefault((limit.unit, limit.window), position)
         if first != position:
             place = (*here, "limits", position)
