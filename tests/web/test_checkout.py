@@ -135,7 +135,7 @@ def test_a_suspended_shop_sells_nothing(story: Story, monkeypatch: pytest.Monkey
     from tollkeeper.catalog import queries  # noqa: PLC0415
 
     closed = msgspec.structs.replace(queries.current_shop(), suspended=True)
-    monkeypatch.setattr(queries, "current_shop", lambda: closed)
+    monkeypatch.setattr(queries, "current_shop", lambda *_: closed)
     answer = story.client(story.other).post(buy("pack-10k"))
     assert answer.status_code == 409
     assert "not sold at the moment" in answer.content.decode()

@@ -62,7 +62,7 @@ def _chosen(request: HttpRequest) -> Chosen:
 def face(request: HttpRequest) -> dict[str, Any]:
     """Context processor; each part is computed when a template asks for it."""
     return {
-        "shop": SimpleLazyObject(catalog.current_shop),
+        "shop": SimpleLazyObject(lambda: catalog.current_shop(get_language())),
         "account": SimpleLazyObject(lambda: _account(request)),
         "chosen": SimpleLazyObject(lambda: _chosen(request)),
         "site_nav": SimpleLazyObject(lambda: nav.site(request)),

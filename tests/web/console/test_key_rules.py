@@ -101,3 +101,13 @@ def test_as_many_limits_as_a_key_can_have(story: Story) -> None:
         assert client.post(url, {"name": "backend", **fields}).status_code == 302
     assert len(key(story).own.limits) == 8
     assert client.get(url).content.decode().count('name="amount_') == 8
+
+
+def test_beside_the_rules_stands_how_the_key_is_and_what_its_plan_allows(story: Story) -> None:
+    client = story.client(story.owner)
+    url = reverse("console_key_rules", args=[story.key_id])
+    client.post(url, {"name": "backend", "amount_0": "77777", "unit_0": "requests", "window_0": "60"})
+    facts = client.get(url).content.decode().partition('<dl class="facts">')[2].partition("</dl>")[0]
+    for words in ("Active", "Last used", "Pro", "calls / "):
+        assert words in facts, words
+    assert "77,777" not in facts, "a rule of the key's own is no limit of the plan"

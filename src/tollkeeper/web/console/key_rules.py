@@ -11,8 +11,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from tollkeeper.catalog import queries as catalog
@@ -175,7 +175,12 @@ def key_rules(request: HttpRequest, customer_id: int, key_id: int) -> HttpRespon
         else:
             messages.success(request, _("Saved. Gates know it within two seconds."))
             return redirect("console_keys")
-    values = {"key": key, "form": form}
+    values = {
+        "key": key,
+        "form": form,
+        "plan": catalog.plan_names(get_language()).get(key.terms.plan, key.terms.plan),
+        "limits": [limit for limit in key.terms.limits if not limit.name.startswith("own-")],
+    }
     return render(request, "console/key_rules.html", values, status=422 if form.is_bound else 200)
 
 

@@ -50,6 +50,11 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Of tabs that do not all fit, the one that is open is seen.
+for (const here of document.querySelectorAll(".tabs [aria-current]")) {
+  here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+}
+
 // On paper everything is open, and afterwards as it was.
 addEventListener("beforeprint", () => {
   for (const one of document.querySelectorAll("main details:not([open])")) { one.dataset.closed = "yes"; one.open = true; }
