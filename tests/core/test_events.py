@@ -35,7 +35,11 @@ def test_data_lines_are_joined() -> None:
     assert event_data(b": comment\n\n") == b""
 
 
-def test_an_endless_event_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_event_is_given_up_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MAX_EVENT", 10)
-    with pytest.raises(EventTooLong):
-        Events().feed(b"data: 0123456789")
+    parser = Events()
+    assert parser.feed(b"data: 1\n\ndata: 0123456789") == [b"data: 1\n\n"]
+    for more in (b"01", b"\n\n"):
+        with pytest.raises(EventTooLong):
+            parser.feed(more)
+    assert parser.rest() == b"data: 012345678901\n\n"

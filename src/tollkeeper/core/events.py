@@ -24,9 +24,12 @@ class Events:
     def feed(self, data: bytes) -> list[bytes]:
         """The events that are whole now, each with the empty line that ends it.
 
-        Raises :class:`EventTooLong`.
+        Raises :class:`EventTooLong` once too much has come of one; then all of it is :meth:`rest`.
         """
         rest = self._rest + data if self._rest else data
+        if len(self._rest) > MAX_EVENT:
+            self._rest = rest
+            raise EventTooLong
         events: list[bytes] = []
         at = 0
         found = _end(rest, self._searched)
@@ -36,8 +39,6 @@ class Events:
             found = _end(rest, at)
         self._rest = rest[at:] if at else rest
         self._searched = max(0, len(self._rest) - 3)
-        if len(self._rest) > MAX_EVENT:
-            raise EventTooLong
         return events
 
     def rest(self) -> bytes:
