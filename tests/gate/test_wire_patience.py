@@ -130,6 +130,23 @@ def test_an_upstream_must_take_an_upload(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("first", [b"", b"H", b"HTTP/1.1 103 Early\r\n\r\n"])
+def test_a_call_is_sent_again_only_before_the_first_byte(tmp_path: Path, first: bytes) -> None:
+    def scene(room: Room) -> None:
+        _, wire = room.sent(request(KEY, "/n"))
+        room.tell(room.upstream, b"HTTP/1.1 204 X\r\n\r\n")
+        _, wire = room.sent(request(KEY, "/n"))
+        if first:
+            room.tell(room.upstream, first)
+        room.upstream.connection_lost(None)
+        room.engine.end_tick()
+        again = [link for link in room.engine.upstreams if link is not room.upstream]
+        assert len(again) == (not first)
+        assert problem(wire.sent) == ("upstream_bad" if first else "")
+
+    play(tmp_path, scene)
+
+
 def ask() -> bytes:
     body = json.dumps({"model": "small", "messages": [], "stream": True}).encode()
     return request(KEY, "/v1/chat/completions", "POST", b"Content-Length: %d\r\n" % len(body), body)

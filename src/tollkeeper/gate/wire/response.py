@@ -132,11 +132,11 @@ class Response(Link):
     def _interim(self, status: int, fields: bytes, rest: bytes) -> None:
         """An answer that is not the final one: 100 ends here, others go on to the client."""
         client, call = self.client, self.call
+        self.sent = None  # it has begun to work on it
         if status == 101:
             if client is None or call is None or not client.flags & heads.UPGRADE:
                 self.spoiled()
                 return
-            self.sent = None
             self.in_head = False
             self.tunnel = True
             self.status = 101
