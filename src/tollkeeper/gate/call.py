@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Final
+from typing import ClassVar, Final
 
 from tollkeeper.core import limits as speed
 from tollkeeper.core.charges import Outcome, charge
@@ -13,7 +12,6 @@ from tollkeeper.gate.directory import Key
 from tollkeeper.gate.lease_book import Holds
 from tollkeeper.gate.routes import Route
 
-log = logging.getLogger("tollkeeper.gate")
 _OK: Final = int(Outcome.OK)
 _EMPTY: Final = int(Outcome.EMPTY)
 _FAILED: Final = int(Outcome.FAILED_STREAM)
@@ -43,6 +41,9 @@ class Call:
         "settled",
         "streamed",
     )
+
+    meter_failures: ClassVar[int] = 0
+    """Calls of this process whose meter could not count; they are charged as held, and marked."""
 
     def __init__(self, call_id: int, key: Key, route: Route, method: int, reading: Reading | None) -> None:
         self.call_id = call_id
@@ -95,8 +96,8 @@ class Call:
         else:
             try:
                 count = reading.count()
-            except Exception as error:  # noqa: BLE001 - whatever a meter does wrong, the call must end
-                log.error("the meter of route %r cannot count: %s", self.route.name, type(error).__name__)
+            except Exception:  # noqa: BLE001 - whatever a meter does wrong, the call must end
+                Call.meter_failures += 1
                 count = Count(None)
             tokens, model = count.tokens, short(reading.model)
             if outcome == _OK and (count.failed or count.empty):

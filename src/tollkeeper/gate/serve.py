@@ -15,6 +15,7 @@ import msgspec
 from tollkeeper.core.terms import decode_gate_terms
 from tollkeeper.gate.allowance import Peers
 from tollkeeper.gate.book import Book, open_book
+from tollkeeper.gate.call import Call
 from tollkeeper.gate.callers import Callers
 from tollkeeper.gate.directory import EntryRow
 from tollkeeper.gate.feed import Feed
@@ -272,6 +273,7 @@ class Gate:
             "connections": ("Open client connections.", len(engine.clients)),
             "calls_in_flight": ("Admitted and not settled.", flying),
             "upstream_connections": ("Open connections to upstreams.", sum(t.open for t in targets)),
+            "meter_failures": ("Calls whose meter could not count.", Call.meter_failures),
             "journal_bytes": ("Bytes appended to the journal.", engine.journal.bytes),
             "journal_frames": ("Frames appended to the journal.", engine.journal.frames),
             "snapshot_version": ("Version of the shop's snapshot.", self.snapshot_version),
