@@ -51,6 +51,8 @@ class Lender:
         self._renewing = False
         self._asked: list[tuple[Ask, asyncio.Future[ledger.Drawn]]] = []
         self._asking = False
+        self._standings: dict[Purse, asyncio.Task[ledger.Standing]] = {}
+        """Questions about balances that are under way: who asks meanwhile gets the same answer."""
 
     def why_short(self, purse: Purse, need: int) -> str:
         """A code if asking the book again makes no sense now, else empty."""
@@ -148,7 +150,7 @@ class Lender:
         purse = key.purse
         standing: ledger.Standing | None
         try:
-            standing = await self._in_thread(self._standing_once, purse.customer_id, purse.unit)
+            standing = await asyncio.shield(self._standing(purse))
         except BookUnreachable:
             standing = None
         if self.engine.stale:
@@ -159,6 +161,14 @@ class Lender:
             client.refuse("book_unreachable")
         else:
             client.answer(standing_answer(key, path, standing))
+
+    def _standing(self, purse: Purse) -> asyncio.Task[ledger.Standing]:
+        task = self._standings.get(purse)
+        if task is None:
+            work = self._in_thread(self._standing_once, purse.customer_id, purse.unit)
+            task = self._standings[purse] = self.engine.loop.create_task(work)
+            task.add_done_callback(lambda _: self._standings.pop(purse, None))
+        return task
 
     def tick(self) -> None:
         """About twice a second: rates, renewals, and leases that go back."""
