@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from tollkeeper.gate.book import Book, BookUnreachable
 from tollkeeper.gate.callers import LOG
 from tollkeeper.gate.directory import EntryRow
 
+log = logging.getLogger("tollkeeper.gate")
 INTERVAL_S = 0.25
 BATCH = 20_000
 GATES_S = 1.0
@@ -45,6 +47,8 @@ class Feed(threading.Thread):
         self._version = 0
         self._key_id = 0
         self._snapshot = -1
+        self._mistake = ""
+        """The kind of our own mistake that spoilt the last round; it is logged once."""
         self._gate_id = ""
         self._on_gates: Callable[[int], None] | None = None
         self._gates_at = 0.0
@@ -68,7 +72,14 @@ class Feed(threading.Thread):
             except BookUnreachable as error:
                 self._drop()
                 self._on_round(str(error) or "unreachable")
+            except Exception as error:  # whatever it is: a gate that follows nothing would serve revoked keys
+                if type(error).__name__ != self._mistake:
+                    log.exception("the book cannot be followed")
+                self._mistake = type(error).__name__
+                self._drop()
+                self._on_round(self._mistake)
             else:
+                self._mistake = ""
                 self._on_round("")
             self._stopped.wait(max(0.01, INTERVAL_S - (time.monotonic() - began)))
         self._drop()
