@@ -19,6 +19,17 @@ from tollkeeper.core.token_usage import anthropic_tokens, openai_tokens
         ({"prompt_tokens": 7, "total_tokens": 7}, (7, 0, 0, 0)),
         ({"input_tokens": 9, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 3}}, (6, 4, 3, 0)),
         ({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 99}}, (0, 0, 3, 0)),
+        (
+            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 4}},
+            (2, 0, 3, 4),
+        ),
+        ({"input_tokens": 9, "input_tokens_details": {"cache_write_tokens": 4}}, (5, 0, 0, 4)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"cache_creation_tokens": 4}}, (5, 0, 0, 4)),
+        (
+            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 4}},
+            (0, 0, 8, 1),
+        ),
+        ({"prompt_tokens": 1 << 60}, None),
         ({"prompt_tokens": -3}, None),
         ({"prompt_tokens": True}, None),
         ({}, None),

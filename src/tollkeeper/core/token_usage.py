@@ -1,7 +1,8 @@
 """Usage as upstreams report it, in one form: four disjoint numbers of tokens.
 
 OpenAI counts cached input inside its input; Anthropic beside it. Reasoning tokens
-are part of the output with both.
+are part of the output with both. What relays write to an upstream's cache they tell
+among the details of OpenAI's input.
 """
 
 from __future__ import annotations
@@ -21,9 +22,14 @@ def _number(usage: Mapping[str, object], *names: str) -> int | None:
     return None
 
 
-def _detail(usage: Mapping[str, object], detail: str, name: str) -> int:
-    inner = usage.get(detail)
-    return (_number(inner, name) or 0) if isinstance(inner, Mapping) else 0
+def _detail(usage: Mapping[str, object], *names: str) -> int:
+    """A part of the input, by the first of its names that is there."""
+    for detail in ("prompt_tokens_details", "input_tokens_details"):
+        inner = usage.get(detail)
+        found = _number(inner, *names) if isinstance(inner, Mapping) else None
+        if found:
+            return found
+    return 0
 
 
 def openai_tokens(usage: object) -> Tokens | None:
@@ -34,10 +40,9 @@ def openai_tokens(usage: object) -> Tokens | None:
     if given is None:
         return None
     made = _number(usage, "completion_tokens", "output_tokens") or 0
-    cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
-    cached = cached or _detail(usage, "input_tokens_details", "cached_tokens")
-    cached = min(cached, given)
-    return given - cached, made, cached, 0
+    cached = min(_detail(usage, "cached_tokens"), given)
+    written = min(_detail(usage, "cache_write_tokens", "cache_creation_tokens"), given - cached)
+    return given - cached - written, made, cached, written
 
 
 def anthropic_tokens(usage: object, before: Tokens | None) -> Tokens | None:
