@@ -45,6 +45,33 @@ class Aftermath(Bank):
         if sub["status"] == "past_due":
             self.collect(sub)
 
+    def begin_anew(self, sub: Row, trial_end: int | None) -> None:
+        """Another interval: its first period begins and is billed at once, or where a trial to it ends."""
+        now, item = self.now(), sub["items"]["data"][0]
+        if trial_end is not None and trial_end <= now:
+            raise BadRequest("trial_end must be in the future", "trial_end")
+        ends = trial_end or self.end_of(now, item["price"]["recurring"]["interval"], 1)
+        sub.update(
+            billing_cycle_anchor=trial_end or now,
+            status="trialing" if trial_end else "active",
+            trial_start=now if trial_end else None,
+            trial_end=trial_end,
+        )
+        item.update(current_period_start=now, current_period_end=ends)
+        self.store.put(
+            "hidden", sub["id"], {**self.row("hidden", sub["id"]), "number": 0 if trial_end else 1}
+        )
+        self.store.put("subscription", sub["id"], sub)
+        price = item["price"]["unit_amount"] * item["quantity"]
+        bill = self.bill(sub, 0 if trial_end else price, "subscription_update")
+        if trial_end:
+            bill.update(status="paid")
+            self.store.put("invoice", bill["id"], bill)
+            self.say("invoice.paid", bill)
+        else:
+            self.collect(sub)
+        self.renew_at(sub)
+
     def collect(self, sub: Row) -> None:
         """Try to take the money of the newest invoice."""
         bill, hidden = self.row("invoice", sub["latest_invoice"]), self.row("hidden", sub["id"])

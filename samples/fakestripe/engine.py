@@ -317,8 +317,11 @@ class Engine:
                 cancel_at=ends if stop else None,
                 canceled_at=self.bank.now() if stop else None,
             )
+        before = _interval(row)
         for item in fields.get("items") or []:
             self._change_price(row, item)
+        if "trial_end" in fields or _interval(row) != before:
+            self.bank.begin_anew(row, fields.get("trial_end"))
         if "discounts" in fields:
             off = self.bank.discount(fields, row["currency"])
             self.bank.put_discount(row, off)
@@ -362,6 +365,10 @@ class Engine:
             row["evidence_details"].update(has_evidence=True, submission_count=1)
             self.bank.decide(name, "under_review")
         return row
+
+
+def _interval(row: Row) -> str:
+    return str(row["items"]["data"][0]["price"]["recurring"]["interval"])
 
 
 def _fits(row: Row, wanted: Row) -> bool:

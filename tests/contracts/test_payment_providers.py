@@ -27,6 +27,7 @@ from tollkeeper.payments.providers import (
     Missing,
     Provider,
     Refused,
+    Rhythm,
     Unsure,
     free,
     invoice,
@@ -252,6 +253,8 @@ def test_every_field_that_leaves_for_stripe_stands_in_the_shops_register(shop: s
     provider.find(bill)
     provider.change(subs[0]["id"], Item("More", 9900), "EUR", "k1", OffTerms(200, "forever"))
     provider.change(subs[0]["id"], Item("Less", 900), "EUR", "k2")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=99)
+    provider.change(subs[0]["id"], Item("Year", 9900), "EUR", "k3", rhythm=Rhythm("year", later))
     provider.pause(subs[0]["id"])
     provider.resume(subs[0]["id"])
     provider.cancel(subs[0]["id"], at_end=True)

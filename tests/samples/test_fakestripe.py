@@ -180,6 +180,28 @@ def test_a_subscription_renews_on_its_anchor(engine: Engine, client: stripe.Stri
     assert all(one[1] == two[0] for one, two in pairwise(spans))
 
 
+@pytest.mark.parametrize("tried", [True, False])
+def test_another_interval_is_billed_at_once_or_after_a_trial_to_it(
+    engine: Engine, client: stripe.StripeClient, tried: bool
+) -> None:
+    engine.bank.pay(monthly(client).id, "ok")
+    (sub,) = engine.store.all("subscription")
+    now, item = engine.bank.now(), sub["items"]["data"][0]
+    price = {"currency": "eur", "product": item["price"]["product"], "unit_amount": 9_000}
+    change: Any = {"items": [{"id": item["id"], "price_data": {**price, "recurring": {"interval": "year"}}}]}
+    ends = now + 40 * 86_400
+    client.v1.subscriptions.update(sub["id"], change | ({"trial_end": ends} if tried else {}))
+    (row,) = engine.store.all("subscription")
+    bill = list(engine.store.all("invoice"))[-1]
+    assert (row["status"], bill["amount_paid"]) == (("trialing", 0) if tried else ("active", 9_000))
+    assert row["billing_cycle_anchor"] == (ends if tried else now)
+    engine.bank.advance(41 * 86_400)
+    bills = [one["amount_paid"] for one in engine.store.all("invoice")]
+    assert bills[1:] == ([0, 9_000] if tried else [9_000])
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.subscriptions.update(sub["id"], {"trial_end": now})
+
+
 def test_a_renewal_that_fails_is_retried_then_ends(engine: Engine, client: stripe.StripeClient) -> None:
     made = monthly(client)
     engine.bank.pay(made.id, "ok")

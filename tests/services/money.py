@@ -162,7 +162,7 @@ class Till:
         self.work()
 
     @staticmethod
-    def age_plan(customer_id: int, days: int) -> None:
+    def age_plan(customer_id: int, days: float) -> None:
         """Move a subscription into the past."""
         ago = dt.timedelta(days=days)
         for row in Subscription.objects.filter(customer_id=customer_id):

@@ -74,6 +74,8 @@ def _cut(
         month = periods.at(anchor, terms.units_every, since)
         until = min(month.ends_at, ends)
         _, left = periods.prorate(whole, month, since)
+        if since == begins:
+            left = max(0, left - grant.less * quantity)
         if left:
             made.append(one(f"{position}:{month.number}", left, since, until))
         since = until

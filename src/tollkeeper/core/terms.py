@@ -184,6 +184,8 @@ class GrantTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """Days until the grant expires; None: to the end of the period, or for ever if ``once``."""
     per: str = "once"
     """``period``: given anew in every period; ``once``: given at the purchase only."""
+    less: int = 0
+    """Micro-units that the first month's portion is smaller by: they came with what it replaces."""
 
 
 class TrialTerms(msgspec.Struct, frozen=True, omit_defaults=True):

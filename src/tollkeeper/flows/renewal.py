@@ -80,13 +80,16 @@ def _take_invoice(plan: PlanView, invoice: str) -> None:
     if told.state != "succeeded" or told.renewal is None or told.renewal.starts_at is None:
         return
     order_id = _open(plan, invoice, told, told.renewal.starts_at)
-    reconcile(order_id)
+    if order_id is not None:
+        reconcile(order_id)
 
 
-def _open(plan: PlanView, invoice: str, told: Collected, starts_at: dt.datetime) -> int:
+def _open(plan: PlanView, invoice: str, told: Collected, starts_at: dt.datetime) -> int | None:
     now = timezone.now()
     with transaction.atomic():
         row = plans.lock_plan(plan.subscription_id)
+        if not told.amount_minor and plans.is_paid(row, starts_at):
+            return None  # over nothing, for days that are paid: a change of rhythm has such an invoice
         # an hour into the period: the provider's clock may differ by some seconds
         order, fresh = plans.renew(row, instant=starts_at + dt.timedelta(hours=1), source=invoice, now=now)
         if fresh:

@@ -23,7 +23,7 @@ from tollkeeper.flows import plan_change
 from tollkeeper.flows.taxes import STALE, tax_for
 from tollkeeper.kit.jobs import Context, Retry, enqueue, job, schedule
 from tollkeeper.payments import buyers
-from tollkeeper.sales import changes, plans, records
+from tollkeeper.sales import changes, plans, records, rhythm
 from tollkeeper.sales.changes import Coming, Offer
 
 AHEAD = dt.timedelta(days=8)
@@ -72,7 +72,7 @@ def reckon_tax(context: Context, subscription_id: int) -> None:
             return
         if changes.is_being_paid(held):
             raise Retry(1800)  # a change whose order is open: it is paid or over within two hours
-        known, begins = changes.coming(held), changes.next_start(held, now)
+        known, begins = changes.coming(held), rhythm.next_start(held, now)
         offer = _offer(known, held.coupon)
         if _cost(held, offer, begins) > _cost(held, known, begins) and begins - now < NOTICE:
             amount, bp = known.amount_minor, offer.tax_bp

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from django.db.models import Max
 
-from tollkeeper.core import period as periods
+from tollkeeper.core.period import MONTHS
 from tollkeeper.core.states import ORDER, step
 from tollkeeper.core.tax import Tax
 from tollkeeper.core.terms import PlanTerms, PriceTerms, encode
-from tollkeeper.sales import coupons
+from tollkeeper.sales import coupons, rhythm
 from tollkeeper.sales.models import Coupon, Order, OrderLine, PlanChange, Subscription
 from tollkeeper.sales.services import LIVE
 
@@ -21,8 +21,8 @@ WITH_PERIOD = ("downgrade", "tax")
 
 
 class CannotChange(Exception):
-    """``code``: ``same``, ``other_currency``, ``other_period``, ``not_active``,
-    ``trialing``, ``ends_soon``, ``not_resting`` or ``pending``.
+    """``code``: ``same``, ``other_currency``, ``not_active``, ``trialing``, ``ends_soon``,
+    ``not_resting``, ``moved`` or ``pending``.
     """
 
     def __init__(self, code: str) -> None:
@@ -43,6 +43,11 @@ class Offer:
     off_minor: int = 0
     """What the subscription's coupon takes off each period, as long as it holds."""
 
+    @property
+    def period(self) -> str:
+        """How often it renews."""
+        return self.price.period or self.plan.period or "month"
+
 
 @dataclass(frozen=True, slots=True)
 class Coming:
@@ -58,6 +63,7 @@ class Coming:
     tax_bp: int
     tax_note: str
     off_minor: int
+    period: str
 
 
 def offer(plan: PlanTerms, price: PriceTerms, tax: Tax, coupon: Coupon | None = None) -> Offer:
@@ -77,8 +83,6 @@ def check_change(subscription: Subscription, other: Offer) -> None:
     """Raises :class:`CannotChange` if a subscription cannot become what is offered."""
     if other.price.currency != subscription.currency:
         raise CannotChange("other_currency")
-    if (other.price.period or other.plan.period) != subscription.period:
-        raise CannotChange("other_period")
     if (other.plan.slug, other.price.id) == (subscription.plan, subscription.price):
         raise CannotChange("same")
 
@@ -88,8 +92,24 @@ def off_on_change(subscription: Subscription, other: Offer, starts_at: dt.dateti
     return other.off_minor if off_at(subscription, starts_at) else 0
 
 
-def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.datetime) -> PlanChange:
-    """Write down a change of a locked subscription; one that waits is replaced."""
+def begins_at_once(period: str, amount_minor: int, other_period: str, other_minor: int) -> bool:
+    """True if a change begins when it is paid: to a longer rhythm, or to a dearer plan in the same one."""
+    if other_period != period:
+        return MONTHS[other_period] > MONTHS[period]
+    return other_minor > amount_minor
+
+
+def request_change(
+    subscription: Subscription,
+    other: Offer,
+    kind: str,
+    now: dt.datetime,
+    anchor_at: dt.datetime | None = None,
+) -> PlanChange:
+    """Write down a change of a locked subscription; one that waits is replaced.
+
+    ``anchor_at`` is where another rhythm begins, if it changes.
+    """
     withdraw_waiting(subscription)
     return PlanChange.objects.create(
         subscription=subscription,
@@ -104,6 +124,8 @@ def request_change(subscription: Subscription, other: Offer, kind: str, now: dt.
         tax_bp=other.tax_bp,
         tax_note=other.tax_note,
         off_minor=other.off_minor,
+        period=other.period,
+        anchor_at=anchor_at,
         created_at=now,
     )
 
@@ -128,6 +150,8 @@ def request_tax(subscription: Subscription, other: Offer, now: dt.datetime) -> P
         tax_bp=other.tax_bp,
         tax_note=other.tax_note,
         off_minor=other.off_minor,
+        period=source.period,
+        anchor_at=waiting.anchor_at if waiting else None,
         created_at=now,
     )
 
@@ -147,6 +171,7 @@ def coming(subscription: Subscription) -> Coming:
         source.tax_bp,
         source.tax_note,
         source.off_minor,
+        source.period or subscription.period,
     )
 
 
@@ -165,17 +190,21 @@ def goes_on(subscription: Subscription) -> bool:
     )
 
 
+def touch(subscription: Subscription) -> int:
+    """Count a wish of the customer; answers its turn."""
+    subscription.version += 1
+    subscription.save(update_fields=["version"])
+    return subscription.version
+
+
+def waits(subscription: Subscription) -> bool:
+    """True if a change waits for the next period, of which the provider may have been told."""
+    return subscription.changes.filter(state="requested", kind__in=WITH_PERIOD).exists()
+
+
 def is_being_paid(subscription: Subscription) -> bool:
     """True while a change of a subscription waits for its money."""
     return subscription.changes.filter(state="requested", order__isnull=False).exists()
-
-
-def next_start(subscription: Subscription, now: dt.datetime) -> dt.datetime:
-    """When the next period begins that is not paid for yet."""
-    last = subscription.periods.order_by("-number").first()
-    if last is not None and last.ends_at > now:
-        return last.ends_at
-    return periods.at(subscription.anchor_at, subscription.period, now).ends_at
 
 
 def withdraw_waiting(subscription: Subscription) -> None:
@@ -224,6 +253,8 @@ def apply_change(change: PlanChange, now: dt.datetime) -> None:
         held.off_minor = change.off_minor
     held.version += 1
     held.save()
+    if change.anchor_at is not None:
+        rhythm.begin(held, change.period, change.anchor_at)
     change.state, change.applied_at = "applied", now
     change.save(update_fields=["state", "applied_at"])
 
@@ -233,13 +264,13 @@ def apply_waiting(subscription: Subscription, starts_at: dt.datetime, now: dt.da
     for change in subscription.changes.filter(state="requested", kind__in=WITH_PERIOD):
         if change.kind == "tax" and change.created_at >= starts_at:
             continue
+        if change.anchor_at is not None and starts_at < change.anchor_at:
+            continue
         change.subscription = subscription
         apply_change(change, now)
 
 
 def withdraw_change(subscription: Subscription) -> bool:
     """Forget a downgrade that waits for the end of the period; False if there is none."""
-    subscription.version += 1
-    subscription.save(update_fields=["version"])
     waiting = subscription.changes.filter(state="requested", kind="downgrade")
     return waiting.update(state="withdrawn") > 0

@@ -30,8 +30,9 @@ def subscription_number() -> str:
 class Subscription(models.Model):
     """A plan that renews. Access comes from paid periods; ``state`` per SUBSCRIPTION.
 
-    ``off_minor`` is what a coupon takes off each period that begins before ``off_ends_at`` (None:
-    off all of them).
+    Its periods are counted from ``anchor_at``; the one that begins there is ``first_number``, which is
+    not 0 once it has changed its rhythm. ``off_minor`` is what a coupon takes off each period that
+    begins before ``off_ends_at`` (None: off all of them).
     """
 
     number = models.CharField(max_length=28, unique=True, default=subscription_number, editable=False)
@@ -52,6 +53,7 @@ class Subscription(models.Model):
     reference = models.CharField(max_length=255, blank=True)
     state = models.CharField(max_length=16, default="incomplete")
     anchor_at = models.DateTimeField()
+    first_number = models.IntegerField(default=0)
     ends_with_period = models.BooleanField(default=False)
     past_due_at = models.DateTimeField(null=True)
     trial_ends_at = models.DateTimeField(null=True)
@@ -144,7 +146,8 @@ class OrderLine(models.Model):
 
     ``amount_minor`` is what the customer pays for the line, tax included, ``off_minor`` what a
     coupon took off before;
-    ``starts_at``/``ends_at`` bound the period that a line of a subscription pays for.
+    ``starts_at``/``ends_at`` bound the period that a line of a subscription pays for; ``anchor_at`` is
+    where its months are counted from, if the subscription itself counts (or will) from elsewhere.
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
@@ -161,6 +164,7 @@ class OrderLine(models.Model):
     terms = models.TextField()
     starts_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
+    anchor_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -200,7 +204,8 @@ class PlanChange(models.Model):
     ``resume`` is the same plan again, which rested and goes on when its order is paid; ``tax`` the same
     with another tax, from the next period on.
 
-    ``state`` is ``requested``, ``applied`` or ``withdrawn``; what was offered is frozen here.
+    ``state`` is ``requested``, ``applied`` or ``withdrawn``; what was offered is frozen here. With
+    ``anchor_at`` the rhythm changes: from then on it is ``period``.
     """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
@@ -217,6 +222,8 @@ class PlanChange(models.Model):
     tax_bp = models.PositiveIntegerField(default=0)
     tax_note = models.CharField(max_length=16, blank=True)
     off_minor = models.BigIntegerField(default=0)
+    period = models.CharField(max_length=8, blank=True)
+    anchor_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     applied_at = models.DateTimeField(null=True)
 

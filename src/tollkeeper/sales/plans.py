@@ -12,7 +12,7 @@ from tollkeeper.core.period import Period
 from tollkeeper.core.settlement import RenewalFact, SubscriptionFact, towards
 from tollkeeper.core.states import ORDER, SUBSCRIPTION, step
 from tollkeeper.core.terms import OffTerms, decode_line_terms, encode
-from tollkeeper.sales import changes, coupons
+from tollkeeper.sales import changes, coupons, rhythm
 from tollkeeper.sales.changes import CannotChange
 from tollkeeper.sales.models import Order, OrderLine, Subscription, SubscriptionPeriod
 from tollkeeper.sales.services import LIVE
@@ -118,6 +118,11 @@ def period_order(subscription_id: int, source: str) -> int | None:
     return rows.values_list("order_id", flat=True).first()
 
 
+def is_paid(subscription: Subscription, instant: dt.datetime) -> bool:
+    """True if a paid period holds ``instant``."""
+    return subscription.periods.filter(starts_at__lte=instant, ends_at__gt=instant).exists()
+
+
 def renew(
     subscription: Subscription, *, instant: dt.datetime, source: str, now: dt.datetime
 ) -> tuple[Order, bool]:
@@ -128,8 +133,8 @@ def renew(
     """
     if (known := period_order(subscription.pk, source)) is not None:
         return Order.objects.get(pk=known), False
-    span = periods.at(subscription.anchor_at, subscription.period, instant)
-    changes.apply_waiting(subscription, span.starts_at, now)
+    changes.apply_waiting(subscription, rhythm.span_at(subscription, instant).starts_at, now)
+    span = rhythm.span_at(subscription, instant)
     taken = subscription.periods.filter(number=span.number).exists()
     off = min(changes.off_at(subscription, span.starts_at), subscription.amount_minor)
     total = subscription.amount_minor - off

@@ -100,6 +100,8 @@ class PlanView:
     version: int
     overage: OverageTerms | None = None
     overage_cap_minor: int = 0
+    pending_period: str = ""
+    """How often it will renew then, if that is another rhythm."""
 
 
 def status(lifecycle: str, money: str, review: str, delivered: bool) -> str:
@@ -136,7 +138,7 @@ def _line(row: OrderLine, order: Order) -> LineView:
         row.starts_at,
         row.ends_at,
         row.delivered_at,
-        order.subscription.anchor_at if order.subscription else None,
+        row.anchor_at or (order.subscription.anchor_at if order.subscription else None),
         order.subscription_id,
         row.off_minor,
     )
@@ -258,6 +260,7 @@ def _plan(row: Subscription) -> PlanView:
         row.version,
         decode_line_terms(row.terms).overage,
         row.overage_cap_minor,
+        waiting.period if waiting and waiting.anchor_at else "",
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from tollkeeper.core.period import add_months
+from django.utils import timezone
+
+from tollkeeper.core import period as periods
+from tollkeeper.core.period import Period, add_months
 from tollkeeper.core.terms import OffTerms
-from tollkeeper.sales import changes, plans
+from tollkeeper.sales import changes, plans, rhythm, services
 from tollkeeper.sales.changes import Offer
-from tollkeeper.sales.models import OrderLine, PlanChange, Subscription
+from tollkeeper.sales.models import OrderLine, PlanChange, Subscription, SubscriptionPeriod
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,19 @@ class ChangeView:
     provider: str
     reference: str
     customer_id: int
-    off: OffTerms | None = None
+    off: OffTerms | None
     """What a coupon takes off the periods to come."""
-    subscription: str = ""
+    subscription_id: int
+    subscription: str
     """The public number of what changes."""
-    begins_at: dt.datetime | None = None
+    begins_at: dt.datetime
     """When the next period begins."""
+    period: str
+    """How often it renews after the change."""
+    charges_at: dt.datetime
+    """When its provider is to charge it next."""
+    anew: bool
+    """Whether the rhythm changes."""
 
 
 def line(
@@ -39,10 +49,10 @@ def line(
     amount_minor: int,
     tax_minor: int,
     terms: str,
-    starts_at: dt.datetime,
-    ends_at: dt.datetime,
+    bounds: tuple[dt.datetime, dt.datetime],
+    anchor_at: dt.datetime | None = None,
 ) -> OrderLine:
-    """A line that is not stored yet."""
+    """A line that is not stored yet, for what lies between ``bounds``."""
     return OrderLine(
         title=title,
         plan=offer.plan.slug,
@@ -52,8 +62,9 @@ def line(
         tax_minor=tax_minor,
         tax_bp=offer.tax_bp,
         terms=terms,
-        starts_at=starts_at,
-        ends_at=ends_at,
+        starts_at=bounds[0],
+        ends_at=bounds[1],
+        anchor_at=anchor_at,
     )
 
 
@@ -85,6 +96,7 @@ def change(change_id: int) -> ChangeView:
     """A change of plan; raises ``PlanChange.DoesNotExist``."""
     row = PlanChange.objects.select_related("subscription").get(pk=change_id)
     held = row.subscription
+    begins_at = rhythm.next_start(held, row.created_at)
     return ChangeView(
         row.state,
         row.kind,
@@ -95,9 +107,39 @@ def change(change_id: int) -> ChangeView:
         held.reference,
         held.customer_id,
         _off(held, row.off_minor),
+        held.pk,
         held.number,
-        changes.next_start(held, row.created_at),
+        begins_at,
+        row.period or held.period,
+        next_charge(row) if row.anchor_at else begins_at,
+        row.anchor_at is not None,
     )
+
+
+def next_charge(change: PlanChange) -> dt.datetime:
+    """When a provider is to charge a changed rhythm first: what begins at once is paid by its order."""
+    assert change.anchor_at is not None
+    if change.kind == "upgrade":
+        return periods.nth(change.anchor_at, change.period, 0).ends_at
+    return change.anchor_at
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a provider is to charge next of a subscription, how often from then on, and when."""
+
+    amount_minor: int
+    off: OffTerms | None
+    period: str
+    at: dt.datetime
+
+
+def next_charge_of(subscription_id: int) -> Charge:
+    """What is to be charged next, after what waits for the next period."""
+    held = Subscription.objects.get(pk=subscription_id)
+    coming = changes.coming(held)
+    at = rhythm.next_start(held, timezone.now())
+    return Charge(coming.amount_minor, _off(held, coming.off_minor), coming.period, at)
 
 
 def _off(held: Subscription, minor: int) -> OffTerms | None:
@@ -112,23 +154,33 @@ def _off(held: Subscription, minor: int) -> OffTerms | None:
     return OffTerms(minor, "months", months)
 
 
-def off_of(subscription_id: int) -> OffTerms | None:
-    """What a coupon takes off the periods to come of a subscription as it is."""
-    held = Subscription.objects.get(pk=subscription_id)
-    return _off(held, held.off_minor)
-
-
 def next_minor(subscription_id: int) -> int:
     """What the next period of a subscription will cost, after what waits for it and with its coupon."""
-    held = Subscription.objects.get(pk=subscription_id)
-    coming = changes.coming(held)
-    off = _off(held, coming.off_minor)
-    return coming.amount_minor - (off.minor if off else 0)
+    charge = next_charge_of(subscription_id)
+    return charge.amount_minor - (charge.off.minor if charge.off else 0)
 
 
-def apply_change(change_id: int, now: dt.datetime) -> None:
-    """Put a paid change into force, once. In the caller's transaction."""
+def apply_change(change_id: int, now: dt.datetime) -> bool:
+    """Put a paid change into force, once. In the caller's transaction.
+
+    False, and the order is held, if a new rhythm was to begin in a period that is over by now.
+    """
     row = PlanChange.objects.select_related("subscription").get(pk=change_id)
     row.subscription = plans.lock_plan(row.subscription_id)
-    if row.state == "requested":
+    if row.state != "requested":
+        return row.state == "applied"
+    if row.anchor_at is None:
         changes.apply_change(row, now)
+        return True
+    assert row.order_id is not None
+    order, last = services.lock_order(row.order_id), row.subscription.periods.latest("number")
+    if not last.starts_at < row.anchor_at < last.ends_at:
+        row.state = "withdrawn"
+        row.save(update_fields=["state"])
+        services.hold_for_review(order, "period_twice")
+        return False
+    SubscriptionPeriod.objects.filter(pk=last.pk).update(ends_at=row.anchor_at)
+    changes.apply_change(row, now)
+    span = Period(last.number + 1, row.anchor_at, next_charge(row))
+    plans.open_period(row.subscription, order, span, source=f"change:{row.pk}")
+    return True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from tollkeeper.core import period as periods
 from tollkeeper.core.period import Period
-from tollkeeper.sales import changes, plans, services
+from tollkeeper.sales import changes, plans, rhythm, services
 from tollkeeper.sales.changes import Offer
 from tollkeeper.sales.models import Order, PlanChange, Subscription
 
@@ -15,7 +14,7 @@ def unpaid_rest(subscription: Subscription, now: dt.datetime) -> Period | None:
     """The present period of a plan that rests, if nobody has paid for it; None if it needs no money."""
     if subscription.state != "paused" or not subscription.amount_minor:
         return None
-    span = periods.at(subscription.anchor_at, subscription.period, now)
+    span = rhythm.span_at(subscription, now)
     return None if subscription.periods.filter(number=span.number).exists() else span
 
 
@@ -37,6 +36,7 @@ def request(subscription: Subscription, taxed: Offer, now: dt.datetime) -> PlanC
         tax_bp=taxed.tax_bp,
         tax_note=taxed.tax_note,
         off_minor=taxed.off_minor,
+        period=subscription.period,
         created_at=now,
     )
 
@@ -52,7 +52,7 @@ def take_up(order_id: int, now: dt.datetime) -> Subscription | None:
         return row
     starts_at = order.lines.get().starts_at
     assert starts_at is not None
-    span = periods.at(row.anchor_at, row.period, starts_at)
+    span = rhythm.span_at(row, starts_at)
     change.state, change.applied_at = "applied", now
     change.save(update_fields=["state", "applied_at"])
     if row.periods.filter(number=span.number).exists():

@@ -55,6 +55,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often something renews (``month`` or ``year``), and when it is charged next."""
+
+    period: str
+    charges_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """All that a provider is told to collect an order's money: our own words and opaque ids.
 
@@ -257,10 +265,16 @@ class Provider(Protocol):
         """Take back a :meth:`cancel` that waits for the end of the period, or a :meth:`pause`."""
 
     def change(
-        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+        self,
+        reference: str,
+        item: Item,
+        currency: str,
+        key: str,
+        off: OffTerms | None = None,
+        rhythm: Rhythm | None = None,
     ) -> None:
         """Let the next periods cost what ``item`` says, less what a coupon takes ``off``; nothing is
-        charged for the present one."""
+        charged for the present one, and nothing before ``rhythm`` says if that is another one."""
 
     def portal(self, payer: str, back: str) -> str:
         """The address where a payer changes how they pay."""

@@ -7,7 +7,17 @@ from typing import Any
 
 from tollkeeper.core.settlement import SubscriptionFact
 from tollkeeper.core.terms import OffTerms
-from tollkeeper.payments.providers import BadEvent, Evidence, Item, Located, Missing, Moved, Refused, Taken
+from tollkeeper.payments.providers import (
+    BadEvent,
+    Evidence,
+    Item,
+    Located,
+    Missing,
+    Moved,
+    Refused,
+    Rhythm,
+    Taken,
+)
 
 
 class Local:
@@ -47,7 +57,13 @@ class Local:
         """The shop's own rows are the truth."""
 
     def change(
-        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+        self,
+        reference: str,
+        item: Item,
+        currency: str,
+        key: str,
+        off: OffTerms | None = None,
+        rhythm: Rhythm | None = None,
     ) -> None:
         """The shop's own rows are the truth."""
 

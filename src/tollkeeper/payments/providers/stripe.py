@@ -30,17 +30,18 @@ from tollkeeper.payments.providers import (
     Moved,
     Processor,
     Refused,
+    Rhythm,
     Started,
     Taken,
     Unsure,
     _stripe_bills,
     _stripe_lists,
     _stripe_objects,
+    _stripe_plans,
 )
 from tollkeeper.payments.providers._stripe_events import read_event
 from tollkeeper.payments.providers._stripe_facts import (
     dispute_facts,
-    ident,
     instant,
     invoice_facts,
     plain,
@@ -282,24 +283,18 @@ class StripeProvider:
         self._ask(lambda: service.update(reference, params))
 
     def change(
-        self, reference: str, item: Item, currency: str, key: str, off: OffTerms | None = None
+        self,
+        reference: str,
+        item: Item,
+        currency: str,
+        key: str,
+        off: OffTerms | None = None,
+        rhythm: Rhythm | None = None,
     ) -> None:
         """Another price from the next period on; what is due for the present one is an order of ours."""
-        service = self._client.v1.subscriptions
-        row = plain(self._ask(lambda: service.retrieve(reference)))
-        held, held_off = row["items"]["data"][0], row.get("discounts")
-        price = {
-            "currency": currency.lower(),
-            "product": ident(held["price"]["product"]),
-            "recurring": {"interval": held["price"]["recurring"]["interval"]},
-            "unit_amount": to_stripe(item.unit_minor, currency),
-        }
-        params: Any = {"items": [{"id": held["id"], "price_data": price}], "proration_behavior": "none"}
-        if off is not None:
-            params["discounts"] = [{"coupon": self._coupon(off, currency)}]
-        elif held_off:
-            params["discounts"] = ""
-        self._ask(lambda: service.update(reference, params, {"idempotency_key": f"chg:{key}"}))
+        coupon = self._coupon(off, currency) if off is not None else ""
+        amount = item.unit_minor, currency
+        _stripe_plans.change(self._client, self._ask, reference, amount, key, coupon, rhythm)
 
     def portal(self, payer: str, back: str) -> str:
         """A session of the Customer Portal."""

@@ -16,11 +16,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core import money
 from tollkeeper.core.terms import PlanTerms, PriceTerms
-from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming
+from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming, taxes
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import records
-from tollkeeper.sales.changes import CannotChange
+from tollkeeper.sales.changes import CannotChange, begins_at_once
 from tollkeeper.sales.plans import NoSuchPlan
 from tollkeeper.sales.queries import PlanView
 from tollkeeper.web.access import for_customer
@@ -29,11 +29,13 @@ from tollkeeper.web.console import stopped
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A plan that this one could become; ``dearer`` ones begin at once."""
+    """A plan that this one could become, with what it costs each ``period``, tax included."""
 
     plan: PlanTerms
     price: PriceTerms
-    dearer: bool
+    period: str
+    amount_minor: int
+    at_once: bool
 
 
 class CapForm(forms.Form):
@@ -68,14 +70,23 @@ def _mine(customer_id: int, number: str) -> PlanView:
 
 
 def _choices(held: PlanView) -> list[Choice]:
-    """What renews in the same currency and rhythm, and costs something."""
-    return [
-        Choice(plan, price, price.amount_minor > held.amount_minor)
+    """What renews in the same currency and costs something, the present rhythm first."""
+    found = [
+        (plan, price, price.period or plan.period or held.period, _gross(held, price))
         for plan in catalog.list_plans(get_language())
         for price in plan.prices
-        if plan.kind == "subscription" and plan.slug != held.plan
-        if (price.currency, price.period) == (held.currency, held.period) and price.amount_minor
+        if plan.kind == "subscription" and (plan.slug, price.id) != (held.plan, held.price)
+        if price.currency == held.currency and price.amount_minor
     ]
+    found.sort(key=lambda one: one[2] != held.period)
+    return [
+        Choice(plan, price, period, amount, begins_at_once(held.period, held.amount_minor, period, amount))
+        for plan, price, period, amount in found
+    ]
+
+
+def _gross(held: PlanView, price: PriceTerms) -> int:
+    return taxes.tax_for(held.customer_id).of(price.amount_minor)[0]
 
 
 @require_safe
@@ -221,7 +232,15 @@ def plan_switch(request: HttpRequest, customer_id: int, number: str, plan: str, 
     try:
         quote = plan_change.quote_change(customer_id, number, plan, price)
         if request.method == "POST":
-            order = plan_change.change_plan(customer_id, number, plan, price, language=get_language() or "en")
+            due = request.POST.get("due", "")
+            order = plan_change.change_plan(
+                customer_id,
+                number,
+                plan,
+                price,
+                language=get_language() or "en",
+                seen_minor=int(due) if due.isdecimal() and len(due) < 16 else None,
+            )
             if order:
                 return redirect(purchase.begin_payment(order))
             messages.success(request, _("The change is noted and comes with the next period."))
@@ -230,6 +249,8 @@ def plan_switch(request: HttpRequest, customer_id: int, number: str, plan: str, 
         raise Http404 from None
     except CannotChange as no:
         messages.error(request, _refusal(no.code))
+        if no.code == "moved":  # time has passed since: what it costs now is to be seen first
+            return redirect("console_plan_switch", number, plan, price)
         return redirect("console_plan", number)
     except (purchase.CannotPay, ProviderError):
         messages.warning(
@@ -243,7 +264,7 @@ def _refusal(code: str) -> str:
     return {
         "same": _("That is the plan you have."),
         "other_currency": _("A plan cannot change its currency."),
-        "other_period": _("A plan cannot change between monthly and yearly."),
+        "moved": _("The sum has changed while the page was open. This is what it costs now."),
         "not_active": _("This plan is not active; settle what is open first."),
         "trialing": _("This plan is still being tried; it can change when the trial is over."),
         "ends_soon": _("The period ends within a day: change when the next one has begun."),
