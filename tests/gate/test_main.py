@@ -10,18 +10,34 @@ from tests.gate.stage import RunningGate, Stage, request
 from tollkeeper.gate.main import Line
 
 
-def test_a_line_is_one_object_whatever_it_tells() -> None:
+def line(name: str, message: str, *args: object) -> dict[str, object]:
+    """What is written of a record that tells of an error with data in it."""
     try:
-        raise ValueError('two\nlines and a "quote"')
+        raise ValueError('two\nlines, a "quote" and ada@example.org')
     except ValueError:
         trouble = sys.exc_info()
-    record = logging.LogRecord("a.b", logging.ERROR, "", 0, 'near "%s"\n', ("SELECT",), trouble)
-    written = Line().format(record)
+    written = Line().format(logging.LogRecord(name, logging.ERROR, "", 0, message, args, trouble))
     assert "\n" not in written
+    assert "ada" not in written
     told = json.loads(written)
-    assert (told["level"], told["from"], told["message"]) == ("ERROR", "a.b", 'near "SELECT"\n')
-    assert "ValueError: two" in told["trace"]
-    assert told["at"].endswith("+00:00")
+    assert isinstance(told, dict)
+    return told
+
+
+def test_a_line_is_one_object_whatever_it_tells() -> None:
+    told = line("tollkeeper.gate", 'near "%s"\n', "SELECT")
+    assert (told["level"], told["from"], told["message"]) == ("ERROR", "tollkeeper.gate", 'near "SELECT"\n')
+    assert str(told["at"]).endswith("+00:00")
+    assert isinstance(told["error"], list)
+    kind, place = told["error"]
+    assert kind == "ValueError"
+    assert place.startswith("test_main.py:")
+    assert place.endswith(" line")
+
+
+def test_what_the_loop_adds_is_left_out() -> None:
+    told = line("asyncio", "Task exception was never retrieved\nfuture: <Task for ada@example.org>")
+    assert told["message"] == "Task exception was never retrieved"
 
 
 def test_the_log_holds_nothing_of_who_calls(gate: RunningGate, stage: Stage) -> None:

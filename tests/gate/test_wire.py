@@ -245,4 +245,5 @@ def test_a_slow_upstream_holds_up_an_upload(
 def test_still_serving_after_all_this(gate: RunningGate, key: bytes) -> None:
     assert statuses(gate.talk(request(key, "/n"))) == [200]
     log = gate.log.read_text()
-    assert "Traceback" not in log, log
+    assert '"level":"ERROR"' not in log, log
+    assert b"\ntollkeeper_gate_calls_in_flight 0\n" in gate.page("/metrics")

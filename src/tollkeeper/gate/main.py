@@ -6,6 +6,8 @@ import asyncio
 import datetime as dt
 import logging
 import sys
+import traceback
+from pathlib import Path
 
 import msgspec
 
@@ -22,18 +24,23 @@ else:
 
 
 class Line(logging.Formatter):
-    """One JSON object a line, whatever a message or a traceback holds."""
+    """One JSON object a line: what is ours to tell, and of mistakes classes and places, never data."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """``at`` (UTC), ``level``, ``from``, ``message``, and ``trace`` where there is one."""
-        told = {
+        """``at`` (UTC), ``level``, ``from``, ``message``, and ``error``: its kind, and its places."""
+        message = record.getMessage()
+        told: dict[str, object] = {
             "at": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "from": record.name,
-            "message": record.getMessage(),
+            # The loop's messages go on with what it was about, which may be anything.
+            "message": message if record.name.startswith("tollkeeper") else message.partition("\n")[0],
         }
-        if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            places = traceback.extract_tb(error.__traceback__)
+            where = [f"{Path(place.filename).name}:{place.lineno} {place.name}" for place in places]
+            told["error"] = [type(error).__name__, *where]
         return msgspec.json.encode(told).decode()
 
 
