@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from tests.services.money import Till, open_till, price_of
 from tollkeeper.catalog import services as catalog
 from tollkeeper.config import environment
 from tollkeeper.core.money import split
+from tollkeeper.delivery import services as delivery
 from tollkeeper.flows import plan_change, purchase
 from tollkeeper.sales import changes, plans, queries
 from tollkeeper.sales.models import Order, PlanChange
@@ -182,3 +184,17 @@ def test_nobody_changes_the_plan_of_another(till: Till) -> None:
     _, name = halfway(till)
     with pytest.raises(plans.NoSuchPlan):
         plan_change.quote_change(till.customer(), name, "scale", price_of("scale"))
+
+
+def test_nobody_changes_to_a_plan_that_is_not_sold_or_pays_for_one_that_was_stopped(till: Till) -> None:
+    customer, name = halfway(till)
+    order = plan_change.change_plan(customer, name, "scale", price_of("scale"))
+    delivery.stop_plan("scale", "Its models are being repaired.", timezone.now())
+    with pytest.raises(purchase.CannotPay) as unpaid:
+        purchase.begin_payment(order)
+    assert unpaid.value.code == "not_sold"
+    with pytest.raises(changes.CannotChange) as refused:
+        plan_change.quote_change(customer, name, "scale", price_of("scale"))
+    assert refused.value.code == "not_sold"
+    delivery.resume_plan("scale")
+    assert purchase.begin_payment(order)

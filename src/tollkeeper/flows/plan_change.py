@@ -20,7 +20,7 @@ from tollkeeper.core.handout import Portion, portions
 from tollkeeper.core.money import tax_inside
 from tollkeeper.core.period import MONTHS, Period, nth, prorate
 from tollkeeper.core.terms import GrantTerms, LineTerms, decode_line_terms, encode
-from tollkeeper.flows import resuming
+from tollkeeper.flows import resuming, selling
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import end_unpaid
 from tollkeeper.flows.taxes import tax_for
@@ -132,8 +132,10 @@ def _push_price(held: Any) -> None:
 
 
 def _offer(held: Any, plan: str, price: str) -> Offer:
-    tax = tax_for(held.customer_id)
-    offer = changes.offer(catalog.get_plan(plan), catalog.get_price(plan, price), tax, held.coupon)
+    tax, wanted = tax_for(held.customer_id), catalog.get_plan(plan)
+    if plan != held.plan and selling.why_unsold(wanted):
+        raise CannotChange("not_sold")
+    offer = changes.offer(wanted, catalog.get_price(plan, price), tax, held.coupon)
     changes.check_change(held, offer)
     return offer
 

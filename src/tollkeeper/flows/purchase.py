@@ -51,7 +51,10 @@ __all__ = [
 
 
 class CannotPay(Exception):
-    """The order cannot be paid now. ``code``: ``closed``, ``expired``, ``no_answer`` or ``refused``."""
+    """The order cannot be paid now.
+
+    ``code``: ``closed``, ``expired``, ``not_sold`` (its plan is stopped), ``no_answer`` or ``refused``.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -193,6 +196,8 @@ def _check_payable(order: OrderView, now: dt.datetime) -> None:
         raise CannotPay("closed")
     if order.expires_at is not None and order.expires_at <= now:
         raise CannotPay("expired")
+    if order.kind in ("purchase", "change", "resume") and selling.any_stopped(order):
+        raise CannotPay("not_sold")
 
 
 def _provider_for(order: OrderView) -> str:

@@ -11,6 +11,7 @@ from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery import services as verbs
 from tollkeeper.flows import relaying
 from tollkeeper.kit.jobs import enqueue
+from tollkeeper.sales.queries import OrderView
 
 
 def unsold() -> dict[str, str]:
@@ -26,6 +27,12 @@ def unsold() -> dict[str, str]:
 def why_unsold(plan: PlanTerms, quantity: int = 1) -> str:
     """Why so many of one plan are not sold now: a word of :func:`unsold`, or empty."""
     return _why(plan, _switches(), quantity)
+
+
+def any_stopped(order: OrderView) -> bool:
+    """Whether something of an order is of a plan that is stopped with its keys: nobody pays for it now."""
+    stops = delivery.stops()
+    return any(line.plan in stops for line in order.lines)
 
 
 class _Switches(NamedTuple):

@@ -102,6 +102,8 @@ def _pay(request: HttpRequest, number: str) -> HttpResponse:
             messages.warning(
                 request, _("The payment provider does not answer. Nothing was charged; please try again.")
             )
+        elif no.code == "not_sold":
+            messages.error(request, _("This plan is not sold at the moment."))
         elif no.code == "refused":
             messages.error(request, _("The payment provider refuses this payment. Nothing was charged."))
         return redirect("checkout_return", number)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tollkeeper.catalog import queries as catalog
 from tollkeeper.core import money
 from tollkeeper.core.terms import PlanTerms, PriceTerms
-from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming, taxes
+from tollkeeper.flows import overage, plan_change, purchase, renewal, resuming, selling, taxes
 from tollkeeper.payments.providers import ProviderError
 from tollkeeper.sales import queries as sales
 from tollkeeper.sales import records
@@ -71,11 +71,13 @@ def _mine(customer_id: int, number: str) -> PlanView:
 
 def _choices(held: PlanView) -> list[Choice]:
     """What renews in the same currency and costs something, the present rhythm first."""
+    unsold = selling.unsold()
     found = [
         (plan, price, price.period or plan.period or held.period, _gross(held, price))
         for plan in catalog.list_plans(get_language())
         for price in plan.prices
-        if plan.kind == "subscription" and (plan.slug, price.id) != (held.plan, held.price)
+        if plan.kind == "subscription" and (plan.slug == held.plan or plan.slug not in unsold)
+        if (plan.slug, price.id) != (held.plan, held.price)
         if price.currency == held.currency and price.amount_minor
     ]
     found.sort(key=lambda one: one[2] != held.period)
@@ -266,6 +268,7 @@ def _refusal(code: str) -> str:
         "other_currency": _("A plan cannot change its currency."),
         "moved": _("The sum has changed while the page was open. This is what it costs now."),
         "not_active": _("This plan is not active; settle what is open first."),
+        "not_sold": _("This plan is not sold at the moment."),
         "trialing": _("This plan is still being tried; it can change when the trial is over."),
         "ends_soon": _("The period ends within a day: change when the next one has begun."),
         "pending": _("A change is waiting already. Take it back first."),
