@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from tollkeeper.kit.models import Job
 from tollkeeper.payments import buyers
 from tollkeeper.payments import queries as payments
 from tollkeeper.payments.providers import Unsure
-from tollkeeper.sales import coupons, queries, records
+from tollkeeper.sales import coupons, plans, queries, records
 from tollkeeper.sales.models import Order, PlanChange
 
 DAY = 86_400
@@ -209,10 +210,10 @@ def test_what_changes_after_a_period_began_is_for_the_next(till: Till) -> None:
     assert plan is not None
     assert plan.ends_at is not None
     PlanChange.objects.filter(kind="tax").update(created_at=plan.ends_at + dt.timedelta(days=1))
-    with renewal.transaction.atomic():
-        row = renewal.plans.lock_plan(plan.subscription_id)
+    with transaction.atomic():
+        row = plans.lock_plan(plan.subscription_id)
         inside = plan.ends_at + dt.timedelta(hours=1)
-        order, _ = renewal.plans.renew(row, instant=inside, source="in_late", now=timezone.now())
+        order, _ = plans.renew(row, instant=inside, source="in_late", now=timezone.now())
     assert (order.total_minor, order.tax_minor) == (3480, 580)
     assert PlanChange.objects.get(kind="tax").state == "requested"
 
@@ -274,7 +275,7 @@ def test_what_is_invoiced_is_what_is_collected(till: Till, mode: str, before: in
     bought: dict[int, tuple[str, int]] = {}
     for off in (Discount(percent_bp=3_333), Discount(amount_minor=333, currency="USD")):
         customer = till.customer()
-        code = f"C{customer}"
+        code = f"OFF-{customer}"
         coupons.make(code, off, duration="forever")
         number = purchase.start_order(customer, "pro", price_of("pro"), coupon=code)
         till.pay(number)
