@@ -22,6 +22,7 @@ from tollkeeper.core.terms import MICRO, KeyTerms
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery.models import KeyEntry
 from tollkeeper.flows import plan_stop, selling
+from tollkeeper.gate.ledger import standing
 from tollkeeper.kit import job_runner
 from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.models import Job
@@ -103,6 +104,8 @@ def test_units_of_a_stopped_plan_rest_and_those_of_others_are_lent(boss: User) -
     assert gate.draw(buyer, 11 * MICRO, 11 * MICRO, to_micros(timezone.now())).amount == 0
     [balance] = usage.balances(buyer, delivery.stops())
     assert (balance.granted, balance.resting, balance.left) == (10 * MICRO, 1000 * MICRO, 10 * MICRO)
+    told = standing(gate.book, buyer, "calls", to_micros(timezone.now()))
+    assert (told.spendable + told.held, [row[0] for row in told.grants]) == (10 * MICRO, [10 * MICRO])
     plan_stop.resume("pro", actor=boss.pk)
     assert gate.draw(buyer, 900 * MICRO, 900 * MICRO, to_micros(timezone.now())).amount == 900 * MICRO
 
