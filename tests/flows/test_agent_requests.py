@@ -46,9 +46,10 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in settings.SHOP.iterdir():
         (folder / path.name).symlink_to(path)
     keys = {"AGENT": KEY, "RIVAL": OTHER}
+    raw = {name: key.public_key().public_bytes_raw() for name, key in keys.items()}
+    listed = {"AGENT": raw["AGENT"].hex(), "RIVAL": base64.b64encode(raw["RIVAL"]).decode()}
     text = 'business_id = "SHOP"\n' + "".join(
-        f'[agents.{name}]\nname = "{name} Inc."\nverify_key = "{key.public_key().public_bytes_raw().hex()}"\n'
-        for name, key in keys.items()
+        f'[agents.{name}]\nname = "{name} Inc."\nverify_key = "{key}"\n' for name, key in listed.items()
     )
     (folder / "agents.toml").write_text(text)
     monkeypatch.setattr(settings, "SHOP", folder)
@@ -88,6 +89,21 @@ def test_a_token_is_given_to_who_holds_the_key() -> None:
     assert Client().get("/v1/agent/RIVAL", headers=headers).status_code == 403
     assert Client().post("/v1/agent/AGENT", message(OTHER), content_type="text/plain").status_code == 403
     assert Client().post("/v1/agent/NOBODY", message(), content_type="text/plain").status_code == 403
+
+
+def test_keys_are_read_in_base_64_too() -> None:
+    rival = flow.register().agents["RIVAL"]
+    assert rival.verify_key == OTHER.public_key().public_bytes_raw().hex()
+
+
+def test_each_status_repeats_the_agents_own_id(ada: User) -> None:
+    told = post(message(**{"agent-request-id": "their-7:b"})).json()
+    assert told["agent_request_id"] == "their-7:b"
+    agent = flow.register().agents["AGENT"]
+    assert flow.status(agent, told["request_id"])["agent_request_id"] == "their-7:b"
+    assert "agent_request_id" not in post(message()).json()
+    for personal in ("ada@example.org", "a" * 65, 7):
+        assert post(message(**{"agent-request-id": personal})).status_code == 400
 
 
 def test_an_agent_asks_the_person_confirms_and_is_answered_alone(ada: User, mailoutbox: list[Any]) -> None:
@@ -277,6 +293,6 @@ def test_a_shop_without_a_register_knows_no_agent(monkeypatch: pytest.MonkeyPatc
     (settings.SHOP / "agents.toml").unlink()
     assert flow.register().agents == {}
     (settings.SHOP / "agents.toml").write_text('[agents.X]\nverify_key = "short"\n')
-    with pytest.raises(flow.BadRegister, match="64 hex digits"):
+    with pytest.raises(flow.BadRegister, match="32 bytes of an Ed25519 key"):
         flow.register()
     assert Client().post("/v1/agent/X", b"x", content_type="text/plain").status_code == 503

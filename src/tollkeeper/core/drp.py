@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,8 @@ _DENIALS = {
 }
 
 
+_OWN_ID = re.compile(r"[A-Za-z0-9_.:-]{0,64}")
+"""Names of things, not of people: nothing that could be an address is kept."""
 _CLAIMS = ("agent-id", "business-id", "issued-at", "expires-at")
 
 
@@ -67,8 +70,9 @@ class Exercise:
     kind: str
     regime: str
     email: str
-    reference: str
     callback: str
+    own_id: str
+    """The agent's own name for the request, which every status repeats."""
 
 
 def read_head(raw: bytes, agent: str, business: str, now: dt.datetime) -> Mapping[str, Any]:
@@ -129,22 +133,27 @@ def read_exercise(message: Mapping[str, Any]) -> Exercise:
         raise BadMessage(f"regime must be one of {', '.join(filter(None, _REGIMES))}")
     if "@" not in said["email"]:
         raise BadMessage("email is needed: the person is asked there, and answered there")
-    reference = message.get("jti") or ""
-    return Exercise(
-        KINDS[said["exercise"]],
-        _REGIMES[said["regime"]],
-        said["email"],
-        str(reference)[:200],
-        said["status_callback"],
-    )
+    own_id = message.get("agent-request-id") or ""
+    if not isinstance(own_id, str) or not _OWN_ID.fullmatch(own_id):
+        raise BadMessage("agent-request-id must be at most 64 letters, digits and .:_-")
+    kind, regime = KINDS[said["exercise"]], _REGIMES[said["regime"]]
+    return Exercise(kind, regime, said["email"], said["status_callback"], own_id)
 
 
 def status_of(
-    number: str, state: str, ground: str, received_at: dt.datetime, due_on: dt.date | None, verify_url: str
+    number: str,
+    state: str,
+    ground: str,
+    received_at: dt.datetime,
+    due_on: dt.date | None,
+    verify_url: str,
+    own_id: str = "",
 ) -> dict[str, str]:
     """The Exercise Status object of a request (3.03). Nothing of the person is in it."""
     status, reason = ("denied", _DENIALS.get(ground, "other")) if state == "refused" else _STATES[state]
     made = {"request_id": number, "status": status, "received_at": received_at.isoformat()}
+    if own_id:
+        made["agent_request_id"] = own_id
     if reason:
         made["reason"] = reason
     if reason == "need_user_verification":

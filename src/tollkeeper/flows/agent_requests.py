@@ -6,7 +6,7 @@ An agent is known by the shop's ``agents.toml``::
 
     [agents.EXAMPLE_AGENT]
     name = "Example Agent Inc."
-    verify_key = "<64 hex digits: Ed25519>"
+    verify_key = "<Ed25519: base 64, as directories of agents list it, or 64 hex digits>"
 
 What an agent may do is ask. The person confirms the permission to us, by a link that only
 they receive, before anything is revealed or deleted, and the answer goes to them alone. Opting
@@ -39,7 +39,8 @@ from tollkeeper.privacy import answering, mandates, requests
 
 MANDATE_DAYS = 90
 """A permission lasts as long as its request can: 45 days, and 45 more."""
-_SIGNATURE = 64
+_SIGNATURE, _KEY = 64, 32
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Agent:
     id: str
     name: str
     verify_key: str
+    """Hex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,21 @@ def register() -> Register:
         raise BadRegister(f"{path} cannot be read: {error}") from None
     agents = {}
     for name, one in tree.get("agents", {}).items():
-        key = str(one.get("verify_key", "")) if isinstance(one, dict) else ""
-        if len(key) != 64 or not all(digit in "0123456789abcdefABCDEF" for digit in key):
-            raise BadRegister(f"{path}: agents.{name}.verify_key must be 64 hex digits (Ed25519)")
-        agents[name] = Agent(name, str(one.get("name", name)), key)
+        key = _read_key(str(one.get("verify_key", ""))) if isinstance(one, dict) else b""
+        if len(key) != _KEY:
+            raise BadRegister(
+                f"{path}: agents.{name}.verify_key must be the 32 bytes of an Ed25519 key in base 64 or hex"
+            )
+        agents[name] = Agent(name, str(one.get("name", name)), key.hex())
     return Register(str(tree.get("business_id", "")), agents)
+
+
+def _read_key(text: str) -> bytes:
+    """The bytes of a key, however it is written; nothing if it is not one."""
+    try:
+        return bytes.fromhex(text) if len(text) == 2 * _KEY else base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def token_of(agent: Agent) -> str:
@@ -158,6 +170,7 @@ def _take_in(agent: Agent, asked: drp.Exercise, reference: str) -> str:
             expires_at=timezone.now() + dt.timedelta(days=MANDATE_DAYS),
             reference=reference,
             callback=asked.callback,
+            own_id=asked.own_id,
         )
     return number
 
@@ -167,15 +180,16 @@ def status(agent: Agent, number: str) -> dict[str, str]:
     mandate = mandates.find_mandate(number)
     if mandate is None or mandate.agent != agent.id:
         raise BadMessage("this request is not yours", 403)
-    return _status(number)
+    return _status(mandate)
 
 
-def _status(number: str) -> dict[str, str]:
+def _status(mandate: mandates.MandateRow) -> dict[str, str]:
+    number = mandate.number
     row = requests.find_request(number)
     assert row is not None
     # never the link by which the person is known to us: an agent who had it could be them
     verify = f"{settings.PUBLIC_URL}/privacy/request/mailed/"
-    return drp.status_of(number, row.state, row.ground, row.received_at, row.due_on, verify)
+    return drp.status_of(number, row.state, row.ground, row.received_at, row.due_on, verify, mandate.own_id)
 
 
 def revoke(agent: Agent, number: str, body: bytes) -> dict[str, str]:
@@ -195,7 +209,7 @@ def revoke(agent: Agent, number: str, body: bytes) -> dict[str, str]:
 def tell_agents(context: Context) -> None:
     """Agents who named a callback are told of every new status (2.03)."""
     for mandate in mandates.to_be_told(timezone.now()):
-        now = _status(mandate.number)
+        now = _status(mandate)
         word = f"{now['status']}/{now.get('reason', '')}"
         if word != mandate.told_state:
             enqueue(
@@ -211,7 +225,7 @@ def tell_agent(context: Context, number: str) -> None:
     mandate = mandates.find_mandate(number)
     if mandate is None or not mandate.callback:
         return
-    now = _status(number)
+    now = _status(mandate)
     with egress.about(subject=requests.find_subject(number)):
         code = egress_pinned.post(
             mandate.callback,

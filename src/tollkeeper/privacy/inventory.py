@@ -69,6 +69,7 @@ INVENTORY = {
             "revoked_at": Personal("requests", "legal"),
             "reference": Plain("keyed hash"),
             "callback": Plain("address of an agent's program"),
+            "own_id": Plain("key: an agent's, of letters and digits"),
             "told_state": Plain("state"),
         },
     ),

@@ -28,6 +28,7 @@ class MandateRow:
     revoked_at: dt.datetime | None
     callback: str
     told_state: str
+    own_id: str
 
 
 def give(
@@ -38,6 +39,7 @@ def give(
     expires_at: dt.datetime,
     reference: str = "",
     callback: str = "",
+    own_id: str = "",
 ) -> None:
     """Note that an agent made a request under a permission. Raises ``Refused``.
 
@@ -56,6 +58,7 @@ def give(
         expires_at=min(expires_at, now + dt.timedelta(days=MAX_DAYS)),
         reference=reference,
         callback=callback,
+        own_id=own_id,
     )
     audit.record("mandate.given", object=f"privacy.Request:{number}", note=f"agent:{agent}")
 
@@ -127,4 +130,5 @@ def _row(row: Mandate) -> MandateRow:
         row.revoked_at,
         row.callback,
         row.told_state,
+        row.own_id,
     )

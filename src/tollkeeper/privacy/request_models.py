@@ -12,7 +12,8 @@ class Mandate(models.Model):
     ``agent`` is a name of the shop's register, ``scope`` the kinds of requests with commas.
     The person confirms it to us (``confirmed_at``) before anything is revealed to them; the
     answer itself goes to the person, never to the agent. ``reference`` is a keyed
-    hash of the agent's message, ``callback`` an address of its program.
+    hash of the agent's message, ``callback`` an address of its program, ``own_id`` the agent's name for
+    the request.
     """
 
     request = models.OneToOneField("privacy.Request", models.CASCADE, related_name="mandate")
@@ -24,6 +25,7 @@ class Mandate(models.Model):
     revoked_at = models.DateTimeField(null=True)
     reference = models.CharField(max_length=64, default="", db_index=True)
     callback = models.CharField(max_length=500, default="")
+    own_id = models.CharField(max_length=64, default="", db_default="")
     told_state = models.CharField(max_length=40, default="")
     """The last status that the agent's callback was told."""
 
