@@ -64,4 +64,47 @@ static inline const uint8_t *read_field(const uint8_t *p, const uint8_t *end, Sp
     return p + 2;
 }
 
+/* The length a field announces; -1 if it is none. */
+static inline long long length_of(Span s) {
+    long long number = 0;
+    if (s.size < 1 || s.size > 15) return -1;
+    for (Py_ssize_t i = 0; i < s.size; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9') return -1;
+        number = number * 10 + (s.at[i] - '0');
+    }
+    return number;
+}
+
+/* A host and perhaps a port, as a Host field has it. */
+static inline int host_ok(Span s) {
+    Py_ssize_t i = 0;
+    if (s.size && s.at[0] == '[') {
+        for (i = 1; i < s.size && s.at[i] != ']'; i++) {
+            uint8_t c = LOWER[s.at[i]];
+            if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.')) return 0;
+        }
+        if (i == 1 || i >= s.size) return 0;
+        i++;
+    } else {
+        while (i < s.size && HOST[s.at[i]]) i++;
+        if (!i) return 0;
+    }
+    if (i == s.size) return 1;
+    if (s.at[i] != ':' || s.size - i < 2 || s.size - i > 6) return 0;
+    for (i++; i < s.size; i++)
+        if (s.at[i] < '0' || s.at[i] > '9') return 0;
+    return 1;
+}
+
+/* One word of a list; moves the list on. False at its end. */
+static inline int next_word(Span *list, Span *word) {
+    if (list->size < 0) return 0;
+    const uint8_t *comma = list->size ? memchr(list->at, ',', list->size) : NULL;
+    Py_ssize_t size = comma ? comma - list->at : list->size;
+    *word = stripped((Span){list->at, size});
+    list->at += size + 1;
+    list->size = comma ? list->size - size - 1 : -1;
+    return 1;
+}
+
 #endif
