@@ -32,6 +32,9 @@ BOOK = os.environ.get("TOLLKEEPER_TEST_BOOK", "sqlite")
 HOME = Path(tempfile.mkdtemp(prefix="tollkeeper-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
+PLACES = {"journeys": -3, "drills": -2, "gate": -1, "browser": 1}
+"""Rooms of the tests that come before all others, or after."""
+
 _servers: dict[str, Postgres] = {}
 
 
@@ -91,13 +94,13 @@ def pytest_xdist_setupnodes() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test of the book may also use the keystore; tests of whole processes get more time, and come
-    first, so that no long file is begun when all others are done."""
+    """A test of the book may also use the keystore; tests of whole processes get more time. Long files
+    come first, so that none is begun when all others are done, but those of the browser last: the
+    shop that they share runs to the end, and would use the processors from the beginning.
+    """
     slow = (ROOT / "tests" / "journeys", ROOT / "tests" / "browser")
-    long = (*slow, ROOT / "tests" / "drills", ROOT / "tests" / "gate")
-    items.sort(
-        key=lambda item: next((n for n, f in enumerate(long) if item.path.is_relative_to(f)), len(long))
-    )
+    places = {ROOT / "tests" / name: place for name, place in PLACES.items()}
+    items.sort(key=lambda item: next((places[f] for f in places if item.path.is_relative_to(f)), 0))
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
