@@ -12,6 +12,7 @@ from samples.relays.faults import Fault
 from tests.flows.test_fulfilment import fulfil
 from tests.services.gates import Gate
 from tests.services.lines import FREE, PRO, customer, line
+from tests.services.money import Till
 from tests.services.relay_shop import TERMS, Shop, revealed, sell, work
 from tollkeeper.accounts.models import User
 from tollkeeper.accounts.services import create_person
@@ -21,12 +22,14 @@ from tollkeeper.core.refusal import Refused
 from tollkeeper.core.terms import MICRO, KeyTerms
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery.models import KeyEntry
-from tollkeeper.flows import plan_stop, selling
+from tollkeeper.flows import plan_stop, renewal, selling
 from tollkeeper.gate.ledger import standing
 from tollkeeper.kit import job_runner
 from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.models import Job
 from tollkeeper.kit.trail.models import Entry
+from tollkeeper.sales import queries as sales
+from tollkeeper.sales.models import Order
 from tollkeeper.usage import queries as usage
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystore"])
@@ -145,3 +148,67 @@ def test_a_key_at_a_relay_with_another_plan_goes_on_with_its_terms(shop: Shop, b
     wish = delivery.desired(newest.id).wish  # type: ignore[union-attr]
     assert (wish.concurrency, wish.requests_per_minute) == (3, 0)
     assert TERMS.limits, "the stopped plan has a limit that the other lacks"
+
+
+def switch(till: Till, *, stopped: bool, times: int = 1) -> None:
+    """The operator's word, and all that follows from it; the job may come again."""
+    if stopped:
+        plan_stop.stop("pro", WHY, actor=None)
+    else:
+        plan_stop.resume("pro", actor=None)
+    for _ in range(times):
+        till.hand_over()
+        Job.objects.filter(kind="spread_plan_stop").update(state="ready", run_at=timezone.now())
+    till.hand_over()
+    till.deliver()
+
+
+def paid(customer_id: int) -> int:
+    return Order.objects.filter(customer_id=customer_id, money="paid").count()
+
+
+def test_nobody_pays_for_a_new_period_of_what_is_stopped(till: Till) -> None:
+    payer = till.customer()
+    till.bought(payer, "pro")
+    till.deliver()
+    switch(till, stopped=True, times=2)
+    held = sales.current_plan(payer)
+    assert held is not None
+    assert held.state == "paused"
+    till.age_plan(payer, days=40)
+    till.hand_over()
+    till.deliver()
+    assert paid(payer) == 1
+    assert renewal.unpause_plan(payer, held.subscription) is False
+    assert sales.get_plan(held.subscription_id).state == "paused"
+    switch(till, stopped=False, times=2)
+    assert sales.get_plan(held.subscription_id).state == "active"
+
+
+def test_who_rested_or_ended_before_the_stop_does_so_after_it(till: Till) -> None:
+    rests, ends, changes_mind = (till.customer() for _ in range(3))
+    for one in (rests, ends, changes_mind):
+        till.bought(one, "pro")
+    till.deliver()
+    number = {one: sales.list_plans(one)[0].subscription for one in (rests, ends, changes_mind)}
+    renewal.pause_plan(rests, number[rests])
+    renewal.cancel_plan(ends, number[ends])
+    till.deliver()
+    switch(till, stopped=True)
+    renewal.cancel_plan(changes_mind, number[changes_mind])
+    till.deliver()
+    switch(till, stopped=False)
+    assert sales.list_plans(rests)[0].state == "paused"
+    assert [(plan.state, plan.ends_with_period) for plan in sales.list_plans(ends)] == [("active", True)]
+    assert all(plan.ends_with_period for plan in sales.list_plans(changes_mind))
+
+
+def test_a_stop_that_is_over_before_it_was_followed_leaves_renewals_alone(till: Till) -> None:
+    payer = till.customer()
+    till.bought(payer, "pro")
+    till.deliver()
+    plan_stop.stop("pro", WHY, actor=None)
+    switch(till, stopped=False)
+    held = sales.current_plan(payer)
+    assert held is not None
+    assert (held.state, held.ends_with_period) == ("active", False)

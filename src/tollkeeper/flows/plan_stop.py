@@ -1,8 +1,9 @@
 """The switch of one product: nothing more is sold of a plan, and what was delivered of it stops.
 
 A key of ours that draws from other plans too goes on with their terms and their units; at a relay
-with their terms, for its units are one sum there. Nothing ends by it: paid periods run on, what is
-left stays, and letting the plan go on restores exactly what this stopped.
+with their terms, for its units are one sum there. Plans that renew rest meanwhile, so nobody pays for
+what is switched off; one that cannot rest (a trial, one that is overdue) ends with its period. What is
+left stays, and letting the product go on restores exactly what this stopped.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from tollkeeper.catalog import queries as catalog
 from tollkeeper.core.refusal import Refused
 from tollkeeper.delivery import queries as delivery
 from tollkeeper.delivery import services as verbs
+from tollkeeper.flows import renewal
 from tollkeeper.kit import audit
 from tollkeeper.kit.fields import to_micros
 from tollkeeper.kit.jobs import Context, enqueue, job
+from tollkeeper.sales import queries as sales
 
 MOST_WORDS = 200
 """Characters of a reason."""
@@ -81,7 +84,11 @@ def _at_home(plan: str) -> int:
 
 @job("spread_plan_stop", purpose="delivery", attempts=20)
 def spread_plan_stop(context: Context, plan: str, since: int) -> None:
-    """Follow a switch to the end: keys at relays, what a crash left at home, a letter to each customer."""
+    """Follow a switch to the end: renewals, keys at relays, what a crash left at home, a letter to each
+    customer."""
+    stopped = plan in delivery.stops()
+    for subscription in sales.plans_of_product(plan):
+        renewal.follow_product(subscription, stopped=stopped)
     after = 0
     while some := verbs.follow_stop(plan, after=after, there=True):
         after = some[-1]

@@ -18,6 +18,7 @@ from tollkeeper.accounts import queries as accounts
 from tollkeeper.accounts import services as account_verbs
 from tollkeeper.core.money import show
 from tollkeeper.core.settlement import Collected
+from tollkeeper.delivery import queries as delivery
 from tollkeeper.flows.disclosing import about_customer
 from tollkeeper.flows.purchase import begin_payment
 from tollkeeper.flows.reconcile import reconcile
@@ -178,12 +179,32 @@ def pause_plan(customer_id: int, number: str) -> None:
         tell_pause(row, rests=True)
 
 
-def unpause_plan(customer_id: int, number: str) -> None:
-    """Let a plan go on. Raises ``sales.plans.NoSuchPlan``."""
+def unpause_plan(customer_id: int, number: str) -> bool:
+    """Let a plan go on; False if its product is stopped, with which it goes on then.
+
+    Raises ``sales.plans.NoSuchPlan``.
+    """
     with transaction.atomic():
         row = plans.own_plan(customer_id, number)
+        if row.state == "paused" and row.plan in delivery.stops():
+            plans.await_product(row, True)
+            return False
         plans.unpause(row)
         tell_pause(row, rests=False)
+    return True
+
+
+def follow_product(subscription_id: int, *, stopped: bool) -> None:
+    """See that a plan asks for nothing while its product is stopped, and goes on when the product does."""
+    with transaction.atomic():
+        row = plans.lock_plan(subscription_id)
+        ended = row.ends_with_period
+        if not (plans.rest_with_product(row) if stopped else plans.go_on_with_product(row)):
+            return
+        if row.ends_with_period == ended:
+            tell_pause(row, rests=row.state == "paused")
+        else:
+            _tell_wish(row)
 
 
 def tell_pause(row: Any, *, rests: bool) -> None:
@@ -211,9 +232,13 @@ def _wish(customer_id: int, number: str, ends: bool) -> None:
     with transaction.atomic():
         row = plans.own_plan(customer_id, number)
         plans.wish(row, ends)
-        _later("push_wish", "wish", row, ends=int(ends))
-        if not ends:
-            enqueue("reckon_tax", f"tax:{row.pk}:{row.version}", subscription_id=row.pk)
+        _tell_wish(row)
+
+
+def _tell_wish(row: Any) -> None:
+    _later("push_wish", "wish", row, ends=int(row.ends_with_period))
+    if not row.ends_with_period:
+        enqueue("reckon_tax", f"tax:{row.pk}:{row.version}", subscription_id=row.pk)
 
 
 @job("push_wish", purpose="order", attempts=40)

@@ -33,6 +33,7 @@ INVENTORY = {
             "first_number": Plain("key"),
             "anchor_at": _order(),
             "ends_with_period": _order(),
+            "with_product": Plain("state"),
             "past_due_at": _order(),
             "trial_ends_at": _order(),
             "overage_cap_minor": _order(),

@@ -32,7 +32,8 @@ class Subscription(models.Model):
 
     Its periods are counted from ``anchor_at``; the one that begins there is ``first_number``, which is
     not 0 once it has changed its rhythm. ``off_minor`` is what a coupon takes off each period that
-    begins before ``off_ends_at`` (None: off all of them).
+    begins before ``off_ends_at`` (None: off all of them). ``with_product``: its product is stopped, so
+    it asks for nothing, and goes on when the product does.
     """
 
     number = models.CharField(max_length=28, unique=True, default=subscription_number, editable=False)
@@ -55,6 +56,7 @@ class Subscription(models.Model):
     anchor_at = models.DateTimeField()
     first_number = models.IntegerField(default=0)
     ends_with_period = models.BooleanField(default=False)
+    with_product = models.BooleanField(default=False, db_default=False)
     past_due_at = models.DateTimeField(null=True)
     trial_ends_at = models.DateTimeField(null=True)
     overage_cap_minor = models.BigIntegerField(default=0)

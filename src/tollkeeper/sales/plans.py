@@ -235,3 +235,37 @@ def unpause(subscription: Subscription) -> None:
         subscription.state = step(SUBSCRIPTION, subscription.state, "start")
         subscription.version += 1
         subscription.save(update_fields=["state", "version"])
+
+
+def rest_with_product(subscription: Subscription) -> bool:
+    """A locked subscription asks for nothing while its product is stopped: it rests, or ends with its
+    period if it cannot. False if there is nothing to do: it rests or ends by another's wish.
+    """
+    if subscription.state not in LIVE or subscription.state == "paused" or subscription.ends_with_period:
+        return False
+    if subscription.state == "active":
+        pause(subscription)
+    else:
+        wish(subscription, True)
+    await_product(subscription, True)
+    return True
+
+
+def await_product(subscription: Subscription, awaits: bool) -> None:
+    """Whether a locked subscription goes on when its product does."""
+    subscription.with_product = awaits
+    subscription.save(update_fields=["with_product"])
+
+
+def go_on_with_product(subscription: Subscription) -> bool:
+    """Take :func:`rest_with_product` back; False if there is nothing to do, or the customer ended it."""
+    waited, rested = subscription.with_product, subscription.state == "paused"
+    if waited:
+        await_product(subscription, False)
+    if not waited or subscription.state not in LIVE or rested == subscription.ends_with_period:
+        return False
+    if rested:
+        unpause(subscription)
+    else:
+        wish(subscription, False)
+    return True

@@ -294,6 +294,11 @@ def plan_of_order(order_id: int) -> PlanView | None:
     return _plan(row) if row else None
 
 
+def plans_of_product(plan: str) -> tuple[int, ...]:
+    """The live subscriptions of a product."""
+    return tuple(Subscription.objects.filter(plan=plan, state__in=LIVE).values_list("pk", flat=True))
+
+
 def plans_to_renew(provider: str, now: dt.datetime, limit: int = 200) -> tuple[int, ...]:
     """Ids of live subscriptions of a provider whose newest period is over."""
     rows = Subscription.objects.filter(provider=provider, state__in=["active", "past_due"])

@@ -175,8 +175,10 @@ def plan_pause(request: HttpRequest, customer_id: int, number: str) -> HttpRespo
     held = _mine(customer_id, number)
     try:
         if held.state == "paused":
-            renewal.unpause_plan(customer_id, number)
-            messages.success(request, _("Your plan goes on."))
+            if renewal.unpause_plan(customer_id, number):
+                messages.success(request, _("Your plan goes on."))
+            else:
+                messages.info(request, _("This product is stopped. Your plan goes on when it does."))
         else:
             renewal.pause_plan(customer_id, number)
             messages.success(request, _("Your plan rests. What is paid goes on to the end of its period."))
