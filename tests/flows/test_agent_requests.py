@@ -285,7 +285,7 @@ def test_a_callback_is_told_each_new_status_once(
         ("in_progress", "need_user_verification"),
         ("revoked", None),
     ]
-    assert "ada" not in json.dumps(heard)
+    assert "ada@" not in json.dumps(heard)
     assert not Job.objects.filter(state="dead").exists()
 
 

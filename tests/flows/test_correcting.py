@@ -100,7 +100,7 @@ def test_programs_of_the_customer_are_told_until_they_know(
     assert owed(ada) == {"customer": "told"}
     event = Event.objects.get()
     assert event.kind == "customer.corrected"
-    assert "ada" not in str(event.__dict__)
+    assert "ada@" not in str(event.__dict__)
 
 
 def test_pages_pass_corrections_on(ada: uuid.UUID) -> None:

@@ -1,6 +1,7 @@
 """Tickets: sealed, without card numbers, with a clock."""
 
 import datetime as dt
+import re
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_card_numbers_never_reach_the_table() -> None:
     number = services.open_ticket(CARD, f"please charge {CARD}!", contact="stranger@example.org")
     found = queries.find_thread(number)
     assert found is not None
-    assert "4242" not in str(found)
+    assert not re.search(r"\b4242\b|42424242", str(found))
 
 
 @pytest.mark.parametrize(("title", "body"), [("", "x"), ("x", " "), ("x" * 121, "x"), ("x", "x" * 20_001)])

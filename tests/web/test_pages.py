@@ -172,8 +172,9 @@ def elements() -> None:
 
 def change_of_plan(story: Story, patch: pytest.MonkeyPatch) -> None:
     """The shop of the tests has no second plan: the sum is given."""
+    now = timezone.now()
     quote = plan_change.Quote(
-        "upgrade", 1234, 500, "USD", "Scale", 9900, "month", timezone.now(), (("calls", 5 * MICRO),)
+        "upgrade", 1234, 500, "USD", "Scale", 9900, "month", now, (("calls", 5 * MICRO),), now, False
     )
     patch.setattr(plan_change, "quote_change", lambda *_: quote)
     held = sales.current_plan(story.customer_id)
