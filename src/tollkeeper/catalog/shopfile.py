@@ -24,6 +24,8 @@ from tollkeeper.kit import plugins
 
 SHOP_FILE = "shop.toml"
 API_FILE = "openapi.yaml"
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: it reads the same seven times as fast."""
 FIRST_SAMPLE = 3
 """Samples listen from the shop's port + 3 on, in the order in which the file names them."""
 GATE_OWN = ("/v1/usage", "/v1/limits")
@@ -106,7 +108,7 @@ def read_api(folder: Path) -> dict[str, Any]:
     """The OpenAPI document of the shop, or an empty table; raises :class:`BadShop`."""
     path = folder / API_FILE
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _YAML)  # noqa: S506 - both are safe loaders
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
