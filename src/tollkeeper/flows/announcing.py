@@ -27,7 +27,7 @@ from tollkeeper.outbox import services as outbox
 from tollkeeper.outbox.services import Parcel
 from tollkeeper.payments import queries as payment_queries
 from tollkeeper.privacy import restrictions
-from tollkeeper.sales import queries as sales
+from tollkeeper.sales.queries import OrderView
 from tollkeeper.usage import queries as usage
 
 FEED = "keys"
@@ -47,9 +47,8 @@ def listening(customer_id: int, family: str) -> bool:
     return not restrictions.limited(accounts.get_customer(customer_id).owner_id)
 
 
-def order(order_id: int) -> None:
+def order(row: OrderView) -> None:
     """Note what an order is now, once per state; in the caller's transaction."""
-    row = sales.order_by_id(order_id)
     if row.status == "awaiting_payment" or not listening(row.customer_id, "order"):
         return
     kind = f"order.{ {'preparing': 'paid', 'in_review': 'held'}.get(row.status, row.status) }"
@@ -71,9 +70,9 @@ def order(order_id: int) -> None:
     outbox.announce(row.customer_id, kind, key, data, timezone.now())
 
 
-def payments(order_id: int) -> None:
+def payments(row: OrderView) -> None:
     """Note what became of the money of an order: tries, refunds, disputes; in the caller's transaction."""
-    row = sales.order_by_id(order_id)
+    order_id = row.order_id
     if not listening(row.customer_id, "payment"):
         return
     now = timezone.now()

@@ -73,7 +73,7 @@ def _grant(line: LineView, begins: dt.datetime) -> list[int]:
 def _finish(delivery_id: int, line: LineView, new_key: bool) -> None:
     if delivery.finish_delivery(delivery_id):
         sales_services.line_delivered(line.line_id, timezone.now())
-        announcing.order(line.order_id)
+        announcing.order(sales.order_by_id(line.order_id))
         name = "key_ready" if new_key else "units_added"
         enqueue("mail_delivery", f"mail:{name}:{line.line_id}", line_id=line.line_id, template=name)
 

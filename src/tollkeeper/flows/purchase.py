@@ -292,5 +292,5 @@ def end_unpaid(order_id: int, event: str) -> bool:
             facts = payments.facts_of(order_id)
             settlement = derive(sales.due(row), facts.charges, facts.refunds, facts.disputes)
             receipts.correct_for(order_id, settlement, now)
-        announcing.order(order_id)
+        announcing.order(sales_queries.order_by_id(order_id))
     return ended

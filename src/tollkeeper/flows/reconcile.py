@@ -59,12 +59,11 @@ def reconcile(order_id: int) -> OrderView:
             row = sales.lock_order(order_id)
             if row.version == order.version:
                 _settle(row, truths, timezone.now())
-                announcing.order(order_id)
-                announcing.payments(order_id)
-                break
-    else:
-        raise Restless("restless")
-    return sales_queries.order_by_id(order_id)
+                now = sales_queries.order_by_id(order_id)
+                announcing.order(now)
+                announcing.payments(now)
+                return now
+    raise Restless("restless")
 
 
 def _truth(provider: str, ask: Asked) -> Collected:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from tests.web.story import Story
 from tollkeeper.flows import announcing
 from tollkeeper.outbox import queries
+from tollkeeper.sales import queries as sales
 
 GOOD = {"url": "https://hook.example/in", "kinds": ["order", "key"]}
 
@@ -46,7 +47,7 @@ def test_the_life_of_an_endpoint(story: Story) -> None:
     assert "goes on" in client.post(url, {"act": "resume"}, follow=True).content.decode()
     client.post(url, {"act": "secret"})
     assert queries.get_endpoint(story.customer_id, row.number).secret != row.secret
-    announcing.order(_order(story))
+    announcing.order(sales.get_order(story.customer_id, story.number))
     (post,) = queries.list_posts(story.customer_id, row.number)
     again = client.post(url, {"act": "replay", "since": post.event}, follow=True).content.decode()
     assert "1 event is posted again" in again
@@ -62,12 +63,6 @@ def test_the_life_of_an_endpoint(story: Story) -> None:
     assert "hook.example" in client.get(reverse("console_webhooks")).content.decode()
     assert "Removed" in client.post(url, {"act": "remove"}, follow=True).content.decode()
     assert not queries.list_endpoints(story.customer_id)
-
-
-def _order(story: Story) -> int:
-    from tollkeeper.sales import queries as sales  # noqa: PLC0415
-
-    return sales.get_order(story.customer_id, story.number).order_id
 
 
 def test_the_operators_own_stand_on_the_desk(story: Story) -> None:
