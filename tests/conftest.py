@@ -92,7 +92,6 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of the book may also use the keystore; tests of whole processes get more time. Long files
     come first, so that none is begun when all others are done, but those of the browser last: the
