@@ -135,28 +135,29 @@ def test_an_interrupted_set_up_drops_its_lock(
     slow = Path(path_without_python) / "python3.11"
     slow.write_text('#!/bin/sh\ncase "$1" in -c) exit 0;; esac\nexec sleep 30\n')
     slow.chmod(0o755)
-    process = start(checkout, PATH=path_without_python)
-    deadline = time.monotonic() + 10
-    while not os.path.lexists(checkout / ".venv.lock") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.3)
-    for child in _children(process.pid):
-        os.kill(child, signal.SIGTERM)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=40)
+    with start(checkout, PATH=path_without_python) as process:
+        deadline = time.monotonic() + 30
+        while not (asleep := _children(process.pid, "sleep")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert os.path.lexists(checkout / ".venv.lock")
+        for child in asleep:
+            os.kill(child, signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=40)
     assert process.returncode != 0
     assert not os.path.lexists(checkout / ".venv.lock")
 
 
-def _children(pid: int) -> list[int]:
+def _children(pid: int, program: str) -> list[int]:
+    """Those below a process that run a program."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if (
-                entry.name.isdigit()
-                and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid
-            ):
-                found += [*_children(int(entry.name)), int(entry.name)]
+            if not entry.name.isdigit():
+                continue
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+            if int(rest.split()[1]) == pid:
+                found += _children(int(entry.name), program) + [int(entry.name)] * (name == program)
         except OSError:
             continue
     return found
